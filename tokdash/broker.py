@@ -65,9 +65,7 @@ class Transport(virtual.Transport):
     """`embedded:///absolute/folder`."""
 
     Channel = Channel
-    implements = virtual.Transport.implements.extend(
-        asynchronous=False, exchange_type=frozenset(["direct", "topic"])
-    )
+    implements = virtual.Transport.implements.extend(asynchronous=False, exchange_type=frozenset(["direct", "topic"]))
     default_port = 0
     driver_type = "embedded"
     driver_name = "embedded"

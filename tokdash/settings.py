@@ -27,9 +27,7 @@ if DEBUG or TESTING:
     SECRET_KEY = SECRET_KEY or _local["SECRET_KEY"]
     TOKDASH_FIELD_KEYS = TOKDASH_FIELD_KEYS or _local["TOKDASH_FIELD_KEYS"]
 _missing = [
-    name
-    for name, value in (("SECRET_KEY", SECRET_KEY), ("TOKDASH_FIELD_KEYS", TOKDASH_FIELD_KEYS))
-    if not value
+    name for name, value in (("SECRET_KEY", SECRET_KEY), ("TOKDASH_FIELD_KEYS", TOKDASH_FIELD_KEYS)) if not value
 ]
 if _missing:
     raise ImproperlyConfigured(

@@ -1,0 +1,247 @@
+"""The sandbox's state: accounts, bundles, videos, the ledger of effects. No HTTP here."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from issues.tokportal import constants as c
+
+# Hosts from which the sandbox's TokPortal "cannot download", besides everything under .invalid.
+FAILING_HOSTS = frozenset({"unreachable.example.com", "forbidden.example.com", "gone.example.com", "slow.example.com"})
+
+
+class ApiFailure(Exception):
+    """An error answer in TokPortal's form."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str = "",
+        details: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        self.status, self.code, self.message = status, code, message or code
+        self.details, self.headers = details or {}, headers or {}
+        super().__init__(code)
+
+
+@dataclass
+class Key:
+    """An API key. `owner` decides which bundles are its own."""
+
+    owner: str
+    scopes: frozenset[str] = frozenset({"*"})
+    revoked: bool = False
+    # The token bucket of the key.
+    tokens: float = 0.0
+    refilled_at: float = 0.0
+
+
+@dataclass
+class Video:
+    position: int
+    id: str
+    name: str
+    video_type: str = "video"
+    status: str = "configured"
+    description: str = ""
+    external_ref: str | None = None
+    video_url: str | None = None
+    carousel_images: list[str] | None = None
+    story_image_url: str | None = None
+    platform_url: str | None = None
+    target_publish_date: str | None = None
+    target_publish_end_date: str | None = None
+    download_issue: bool = False
+    download_issue_comment: str | None = None
+    created_at: str = ""
+    updated_at: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return dict(self.__dict__)
+
+
+@dataclass
+class Bundle:
+    id: str
+    owner: str
+    title: str
+    platform: str
+    country: str
+    status: str
+    bundle_type: str = "account_and_videos"
+    external_ref: str | None = None
+    videos: list[Video] = field(default_factory=list)
+    slots: int = 0  # ordered slots; some may have no video yet
+    created_at: str = ""
+    updated_at: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "title": self.title,
+            "external_ref": self.external_ref,
+            "bundle_type": self.bundle_type,
+            "platform": self.platform,
+            "country": self.country,
+            "status": self.status,
+            "account_status": "in_review" if self.status in {"accepted", "in_review"} else "pending",
+            "videos_quantity": max(self.slots, len(self.videos)),
+            "videos_configured_count": sum(video.status != "pending" for video in self.videos),
+            "is_published": self.status not in {"draft", "pending_setup"},
+            "account_configured": self.status != "draft",
+            "auto_finalize_videos": False,
+            "saved_account_id": f"acc_{self.id[:8]}" if self.status in c.ENDED_STATUSES | {"accepted"} else None,
+            "created_at": self.created_at,
+            "updated_at": self.updated_at,
+        }
+
+
+def stamp(moment: datetime | None = None) -> str:
+    return (moment or datetime.now(UTC)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class World:
+    """All state behind one lock. Methods raise ApiFailure as TokPortal would answer."""
+
+    def __init__(self, *, rate: int = c.DEFAULT_LIMIT_PER_MINUTE) -> None:
+        self.lock = threading.RLock()
+        self.rate = rate
+        self.keys: dict[str, Key] = {}
+        self.bundles: dict[str, Bundle] = {}
+        self.credits: dict[str, float] = {}
+        self.broken_urls: set[str] = set()
+        self.ledger: list[dict[str, Any]] = []
+        self.replays: dict[tuple[str, str], dict[str, Any]] = {}
+        self.webhooks: dict[str, dict[str, Any]] = {}
+        self.latency = 0.0  # seconds added to each answer
+        self.fix_seconds = 0.0  # how long a fix-download takes
+        self.clock_offset = 0.0  # seconds by which TokPortal's clock is off
+        self.on_event: Callable[[str, dict[str, Any]], None] = lambda kind, data: None
+
+    # --- Keys and the bucket -------------------------------------------------------------------------------
+
+    def add_key(self, key: str, owner: str, scopes: tuple[str, ...] = ("*",)) -> None:
+        self.keys[key] = Key(owner, frozenset(scopes), tokens=float(self.rate), refilled_at=time.monotonic())
+        self.credits.setdefault(owner, 420.0)
+
+    def authenticate(self, key: str | None, method: str) -> Key:
+        if not key:
+            raise ApiFailure(401, c.AUTH_MISSING_KEY, "Missing API key")
+        found = self.keys.get(key)
+        if found is None:
+            raise ApiFailure(401, c.AUTH_INVALID_KEY, "Invalid API key")
+        if found.revoked:
+            raise ApiFailure(401, c.AUTH_REVOKED_KEY, "This API key was revoked")
+        if "*" not in found.scopes and ("read" if method == "GET" else "write") not in found.scopes:
+            raise ApiFailure(403, c.INSUFFICIENT_SCOPE, "The key lacks the scope for this call")
+        return found
+
+    def spend(self, key: Key) -> dict[str, str]:
+        """Take a token; the rate headers. Raises 429 when the bucket is empty."""
+        with self.lock:
+            now = time.monotonic()
+            per_second = self.rate / 60.0
+            key.tokens = min(self.rate, key.tokens + (now - key.refilled_at) * per_second)
+            key.refilled_at = now
+            empty = key.tokens < 1.0
+            if not empty:
+                key.tokens -= 1.0
+            full_at = time.time() + self.clock_offset + (self.rate - key.tokens) / per_second
+            headers = {
+                c.LIMIT_HEADER: str(self.rate),
+                c.REMAINING_HEADER: str(int(key.tokens)),
+                c.RESET_HEADER: str(int(full_at)),
+            }
+            if empty:
+                wait = max(1, int((1.0 - key.tokens) / per_second + 0.999))
+                self.record("throttled")
+                raise ApiFailure(
+                    429,
+                    c.RATE_LIMIT_EXCEEDED,
+                    "Too many requests",
+                    {"retry_after_seconds": wait},
+                    {**headers, "Retry-After": str(wait)},
+                )
+            return headers
+
+    # --- Reading -------------------------------------------------------------------------------------------
+
+    def bundle(self, bundle_id: str, owner: str) -> Bundle:
+        found = self.bundles.get(bundle_id)
+        if found is None:
+            raise ApiFailure(404, c.BUNDLE_NOT_FOUND, "Bundle not found")
+        if found.owner != owner:
+            raise ApiFailure(403, c.BUNDLE_NOT_OWNED, "This bundle belongs to another user")
+        return found
+
+    def video(self, bundle: Bundle, position: int) -> Video:
+        if position < 1 or position > max(bundle.slots, len(bundle.videos)):
+            raise ApiFailure(
+                400, c.VIDEO_POSITION_OUT_OF_RANGE, "Position out of range", {"videos_quantity": len(bundle.videos)}
+            )
+        for video in bundle.videos:
+            if video.position == position:
+                return video
+        raise ApiFailure(404, c.VIDEO_NOT_FOUND, "Video not found at this position")
+
+    # --- Changing ------------------------------------------------------------------------------------------
+
+    def record(self, kind: str, **about: Any) -> None:
+        with self.lock:
+            self.ledger.append({"seq": len(self.ledger) + 1, "at": stamp(), "kind": kind, **about})
+
+    def flag(self, bundle_id: str, position: int, comment: str | None, **changes: Any) -> None:
+        with self.lock:
+            video = self.video(self.bundles[bundle_id], position)
+            video.download_issue, video.download_issue_comment = True, comment
+            for name, value in changes.items():
+                setattr(video, name, value)
+            video.updated_at = stamp()
+
+    def clear(self, bundle_id: str, position: int) -> None:
+        with self.lock:
+            video = self.video(self.bundles[bundle_id], position)
+            video.download_issue, video.download_issue_comment = False, None
+            video.updated_at = stamp()
+
+    def finish_fix(
+        self, bundle: Bundle, video: Video, *, video_url: str | None, images: list[str] | None, keep_flag: bool = False
+    ) -> None:
+        """The effect of a fix: own copy, flag cleared, dates moved to tomorrow and the day after."""
+        with self.lock:
+            today = (datetime.now(UTC) + timedelta(seconds=self.clock_offset)).date()
+            if video_url is not None:
+                video.video_url = video_url
+            if images is not None:
+                video.carousel_images = images
+            if not keep_flag:
+                video.download_issue, video.download_issue_comment = False, None
+            video.target_publish_date = (today + timedelta(days=1)).isoformat()
+            video.target_publish_end_date = (today + timedelta(days=2)).isoformat()
+            video.updated_at = bundle.updated_at = stamp()
+
+    def cannot_be_fetched(self, url: str) -> bool:
+        """Whether this TokPortal fails to download a URL that is not on its own store."""
+        try:
+            parts = urlsplit(url)
+            host = (parts.hostname or "").lower()
+        except ValueError:
+            return True
+        return (
+            parts.scheme not in {"http", "https"}
+            or not host
+            or host.endswith(".invalid")
+            or host in FAILING_HOSTS
+            or url in self.broken_urls
+        )
+
+
+def body_digest(method: str, path: str, body: bytes) -> str:
+    return hashlib.sha256(f"{method} {path}\n".encode() + body).hexdigest()

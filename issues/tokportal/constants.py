@@ -1,0 +1,86 @@
+"""The words of TokPortal's contract: headers, error codes, groups of statuses. Shared with the sandbox."""
+
+API_VERSION = "2026-05-25"
+DEFAULT_BASE_URL = "https://app.tokportal.com/api/ext"
+
+API_KEY_HEADER = "X-API-Key"
+CLIENT_HEADER = "X-TokPortal-Client"
+REQUEST_ID_HEADER = "X-Request-ID"
+TOKPORTAL_REQUEST_ID_HEADER = "X-TokPortal-Request-ID"
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+DRY_RUN_HEADER = "X-TokPortal-Dry-Run"
+LIMIT_HEADER = "X-RateLimit-Limit"
+REMAINING_HEADER = "X-RateLimit-Remaining"
+RESET_HEADER = "X-RateLimit-Reset"
+
+MAX_PER_PAGE = 100
+DEFAULT_PER_PAGE = 25
+DEFAULT_LIMIT_PER_MINUTE = 120
+
+# The six errors of the fix call.
+BUNDLE_NOT_FOUND = "BUNDLE_NOT_FOUND"
+BUNDLE_NOT_OWNED = "BUNDLE_NOT_OWNED"
+VIDEO_NOT_FOUND = "VIDEO_NOT_FOUND"
+VIDEO_POSITION_OUT_OF_RANGE = "VIDEO_POSITION_OUT_OF_RANGE"
+VIDEO_NO_DOWNLOAD_ISSUE = "VIDEO_NO_DOWNLOAD_ISSUE"
+UPLOAD_FAILED = "UPLOAD_FAILED"
+
+# Possible on any call.
+AUTH_MISSING_KEY = "AUTH_MISSING_KEY"
+AUTH_INVALID_KEY = "AUTH_INVALID_KEY"
+AUTH_REVOKED_KEY = "AUTH_REVOKED_KEY"
+INSUFFICIENT_SCOPE = "INSUFFICIENT_SCOPE"
+VALIDATION_ERROR = "VALIDATION_ERROR"
+UNKNOWN_FIELD = "UNKNOWN_FIELD"
+INSUFFICIENT_CREDITS = "INSUFFICIENT_CREDITS"
+MANAGED_ACCOUNT_TASK_BLOCKED = "MANAGED_ACCOUNT_TASK_BLOCKED"
+BUNDLE_INVALID_STATUS = "BUNDLE_INVALID_STATUS"
+VIDEOS_PER_DAY_EXCEEDED = "VIDEOS_PER_DAY_EXCEEDED"
+RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
+IDEMPOTENCY_NOT_ALLOWED = "IDEMPOTENCY_KEY_NOT_ALLOWED_FOR_SENSITIVE_RESPONSE"
+
+BUNDLE_STATUSES = (
+    "draft",
+    "pending_setup",
+    "published",
+    "published_priority",
+    "accepted",
+    "in_review",
+    "finalized",
+    "completed",
+    "cancelled",
+    "archived",
+)
+# Before a bundle is published no manager can flag it; afterwards none has a reason to. A status that we do not
+# know might be either, so it is asked: a flag seen too late costs more than a request.
+NOT_FLAGGABLE_STATUSES = frozenset({"draft", "pending_setup", "completed", "cancelled", "archived"})
+ENDED_STATUSES = frozenset({"completed", "cancelled", "archived"})
+
+VIDEO_STATUSES = (
+    "pending",
+    "configured",
+    "published",
+    "accepted",
+    "in_review",
+    "pending_corrections",
+    "finalized",
+    "cancelled",
+)
+PLATFORMS = ("tiktok", "instagram")
+BUNDLE_TYPES = ("account_only", "account_and_videos", "videos_only")
+
+WEBHOOK_EVENTS = (
+    "video.configured",
+    "video.in_review",
+    "video.published",
+    "video.pending_corrections",
+    "video.finalized",
+    "bundle.created",
+    "bundle.published",
+    "bundle.cancelled",
+    "bundle.archived",
+    "account.banned",
+    "account.remade",
+    "webhook.test",
+)
+WEBHOOK_TOLERANCE_SECONDS = 300

@@ -1,0 +1,251 @@
+"""TokPortal's answers as typed objects, tolerant of the unknown.
+
+Fields may be missing, null, of another type, or new; enum values may be new. Nothing of that is an error: what
+cannot be read becomes the empty value, what is unknown is kept in `extra`. Only an object without its identity
+(`id` of a bundle, `position` of a video) is refused, since there is nothing to attach it to.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, ClassVar, Self
+
+
+class PayloadError(ValueError):
+    """An object that lacks its identity."""
+
+
+def _text(value: object, limit: int = 20_000) -> str:
+    if value is None or isinstance(value, dict | list):
+        return ""
+    # NUL cannot be stored by PostgreSQL.
+    return str(value).replace("\x00", "")[:limit]
+
+
+def _integer(value: object) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value if abs(value) < 2**31 else None
+    if isinstance(value, str) and value.strip().lstrip("-").isdecimal():
+        return _integer(int(value)) if len(value) < 12 else None
+    if isinstance(value, float) and value.is_integer():
+        return _integer(int(value))
+    return None
+
+
+def _flag(value: object) -> bool:
+    """Only a clear yes is a yes: `"false"`, 0 and null are not."""
+    return value is True or value == 1 or (isinstance(value, str) and value.strip().lower() == "true")
+
+
+def parse_moment(value: object, *, end_of_day: bool = False) -> datetime | None:
+    """An ISO 8601 date or time as an aware datetime (UTC where no zone is given), `None` where it is neither.
+
+    A bare date means its beginning, or with `end_of_day` the last second of it.
+    """
+    text = _text(value, 64).strip()
+    if not text:
+        return None
+    try:
+        if len(text) == 10:
+            day = datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007
+            start = datetime.combine(day, time.min, tzinfo=UTC)
+            return start + timedelta(days=1, seconds=-1) if end_of_day else start
+        moment = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        return None
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+def _take(data: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """What is not among `names`: kept, so that nothing of TokPortal's is lost."""
+    return {key: value for key, value in data.items() if key not in names}
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPayload:
+    """`GET /me`: whose key it is, and the credits left (`None` where not told)."""
+
+    email: str
+    credits: float | None
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Self:
+        amount = data.get("credits")
+        is_number = isinstance(amount, int | float) and not isinstance(amount, bool)
+        return cls(email=_text(data.get("email"), 254), credits=float(amount) if is_number else None)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class BundlePayload:
+    """One bundle of `GET /bundles`."""
+
+    id: str
+    title: str = ""
+    external_ref: str = ""
+    bundle_type: str = ""
+    platform: str = ""
+    country: str = ""
+    status: str = ""
+    videos_quantity: int | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    _READ: ClassVar[tuple[str, ...]] = (
+        "id",
+        "title",
+        "external_ref",
+        "bundle_type",
+        "platform",
+        "country",
+        "status",
+        "videos_quantity",
+    )
+
+    @classmethod
+    def parse(cls, data: object) -> Self:
+        if not isinstance(data, dict) or not _text(data.get("id")):
+            raise PayloadError("a bundle without an id")
+        return cls(
+            id=_text(data["id"], 128),
+            title=_text(data.get("title"), 500),
+            external_ref=_text(data.get("external_ref"), 255),
+            bundle_type=_text(data.get("bundle_type"), 64),
+            platform=_text(data.get("platform"), 64),
+            country=_text(data.get("country"), 64),
+            status=_text(data.get("status"), 64),
+            videos_quantity=_integer(data.get("videos_quantity")),
+            extra=_take(data, cls._READ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class VideoPayload:
+    """One video slot, the same in every answer that carries one (list, single, fix-download)."""
+
+    position: int
+    id: str = ""
+    status: str = ""
+    video_type: str = ""
+    name: str = ""
+    description: str = ""
+    external_ref: str = ""
+    video_url: str = ""
+    carousel_images: tuple[str, ...] = ()
+    story_image_url: str = ""
+    platform_url: str = ""
+    target_publish_date: str = ""
+    target_publish_end_date: str = ""
+    download_issue: bool = False
+    download_issue_comment: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    _READ: ClassVar[tuple[str, ...]] = (
+        "id", "position", "status", "video_type", "name", "description", "external_ref", "video_url",
+        "carousel_images", "story_image_url", "platform_url", "target_publish_date",
+        "target_publish_start_date", "target_publish_end_date", "download_issue", "download_issue_comment",
+    )  # fmt: skip
+
+    @classmethod
+    def parse(cls, data: object) -> Self:
+        position = _integer(data.get("position")) if isinstance(data, dict) else None
+        if not isinstance(data, dict) or position is None or position < 1:
+            raise PayloadError("a video without a position")
+        images = data.get("carousel_images")
+        comment = data.get("download_issue_comment")
+        return cls(
+            position=position,
+            id=_text(data.get("id"), 128),
+            status=_text(data.get("status"), 64),
+            video_type=_text(data.get("video_type"), 64),
+            name=_text(data.get("name"), 500),
+            description=_text(data.get("description")),
+            external_ref=_text(data.get("external_ref"), 255),
+            video_url=_text(data.get("video_url"), 8192),
+            carousel_images=tuple(_text(i, 8192) for i in images) if isinstance(images, list) else (),
+            story_image_url=_text(data.get("story_image_url"), 8192),
+            platform_url=_text(data.get("platform_url"), 8192),
+            target_publish_date=_text(data.get("target_publish_date") or data.get("target_publish_start_date"), 64),
+            target_publish_end_date=_text(data.get("target_publish_end_date"), 64),
+            download_issue=_flag(data.get("download_issue")),
+            download_issue_comment=None if comment is None else _text(comment),
+            extra=_take(data, cls._READ),
+        )
+
+    @property
+    def deadline(self) -> datetime | None:
+        """The end of the publish window: after it the manager is late. A bare date lasts until its last second."""
+        return parse_moment(self.target_publish_end_date, end_of_day=True) or parse_moment(
+            self.target_publish_date, end_of_day=True
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BundlePage:
+    """One page of the listing. `total_pages` is what TokPortal says; it may lie."""
+
+    bundles: tuple[BundlePayload, ...]
+    received: int  # entries in the answer, unreadable ones included
+    page: int
+    per_page: int
+    total: int | None
+    total_pages: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class VideoList:
+    """All slots of a bundle; `unreadable` counts entries without a position, which were left out."""
+
+    videos: tuple[VideoPayload, ...]
+    unreadable: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FixAnswer:
+    """The 2xx answer of fix-download. `dry_run` only where TokPortal says so itself: else it was a real write."""
+
+    video: VideoPayload | None
+    dry_run: bool
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PresignedUpload:
+    """Where to PUT the bytes. `upload_url` is a secret: never stored, never logged."""
+
+    upload_url: str = field(repr=False)
+    public_url: str = ""
+    storage_path: str = ""
+    expires_in: int | None = None  # seconds, where TokPortal tells
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Self:
+        if not _text(data.get("upload_url")):
+            raise PayloadError("a presigned upload without its URL")
+        return cls(
+            upload_url=_text(data["upload_url"], 8192),
+            public_url=_text(data.get("public_url"), 8192),
+            storage_path=_text(data.get("storage_path"), 2048),
+            expires_in=_integer(data.get("expires_in")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DirectUpload:
+    """The answer of a multipart upload. `size_bytes` is what TokPortal stored."""
+
+    public_url: str
+    storage_path: str
+    size_bytes: int | None
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Self:
+        size = data.get("size_bytes")
+        return cls(
+            public_url=_text(data.get("public_url"), 8192),
+            storage_path=_text(data.get("storage_path"), 2048),
+            size_bytes=size if isinstance(size, int) and not isinstance(size, bool) else None,
+        )

@@ -1,0 +1,177 @@
+"""HTTP below the client: requests with a wall-clock deadline and a cap on the size of an answer.
+
+requests' read timeout starts anew with every byte; a server that sends one byte a second would hold a worker for
+ever. A watchdog therefore closes the socket at the deadline, whatever is being read.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from issues.tokportal.errors import LostAnswerError, NotSentError, TokPortalError, UnreadableAnswerError
+
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+CHUNK_BYTES = 64 * 1024
+
+_current = threading.local()
+
+
+class _WatchedMixin:
+    """A connection that tells the watchdog of this thread which socket to close."""
+
+    def request(self, *args: Any, **kwargs: Any) -> Any:
+        _current.connection = self
+        return super().request(*args, **kwargs)  # type: ignore[misc]
+
+
+class _WatchedHTTP(_WatchedMixin, HTTPConnection):
+    pass
+
+
+class _WatchedHTTPS(_WatchedMixin, HTTPSConnection):
+    pass
+
+
+class _Adapter(HTTPAdapter):
+    """requests' adapter without retries of its own, over watched connections."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        pools = dict(self.poolmanager.pool_classes_by_scheme)
+        for scheme, connection in (("http", _WatchedHTTP), ("https", _WatchedHTTPS)):
+            pools[scheme] = type(f"Watched{scheme}", (pools[scheme],), {"ConnectionCls": connection})
+        self.poolmanager.pool_classes_by_scheme = pools
+
+
+def new_session(pool_size: int = 10) -> requests.Session:
+    """A keep-alive session. A proxy of the environment is used; credentials from a .netrc never are."""
+    session = requests.Session()
+    session.auth = _no_auth
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _Adapter(pool_connections=pool_size, pool_maxsize=pool_size, max_retries=0))
+    return session
+
+
+def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+@contextmanager
+def _deadline(seconds: float) -> Iterator[None]:
+    """Close the socket that this thread uses when `seconds` have passed."""
+    _current.connection = None
+    holder = _current.__dict__
+
+    def close() -> None:
+        connection = holder.get("connection")
+        socket = getattr(connection, "sock", None)
+        if socket is not None:
+            with suppress(OSError):
+                socket.shutdown(2)
+
+    timer = threading.Timer(seconds, close)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        _current.connection = None
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """A whole answer: `body` is decoded JSON, or `None` for an empty one."""
+
+    status: int
+    headers: CaseInsensitiveDict[str]
+    body: Any
+    is_json: bool
+
+
+def send(
+    session: requests.Session,
+    request: requests.Request,
+    *,
+    connect_timeout: float,
+    read_timeout: float,
+    deadline: float,
+) -> RawAnswer:
+    """Send one request and read the whole answer, at most `deadline` seconds by the clock.
+
+    Raises NotSentError where nothing went out, LostAnswerError where the fate is unknown, UnreadableAnswerError for
+    an answer of over 16 MiB. Redirects are not followed: they would carry the key elsewhere.
+    """
+    prepared = session.prepare_request(request)
+    settings = session.merge_environment_settings(str(prepared.url), {}, True, None, None)
+    started = time.monotonic()
+    try:
+        with _deadline(deadline):
+            response = session.send(
+                prepared, timeout=(connect_timeout, read_timeout), allow_redirects=False, **settings
+            )
+            with response:
+                content = _read_all(response, started + deadline)
+    except requests.exceptions.ConnectTimeout as error:
+        raise NotSentError("connecting took too long", code="CONNECT_TIMEOUT") from error
+    except requests.exceptions.ConnectionError as error:
+        raise _connection_error(error) from error
+    except (
+        requests.exceptions.InvalidURL,
+        requests.exceptions.MissingSchema,
+        requests.exceptions.InvalidSchema,
+    ) as error:
+        raise NotSentError("not a usable address", code="BAD_ADDRESS") from error
+    except (
+        requests.exceptions.RequestException,
+        urllib3.exceptions.HTTPError,
+        OSError,
+        ValueError,
+        AttributeError,
+    ) as error:
+        # AttributeError: http.client trips over a socket that the watchdog closed under it.
+        raise LostAnswerError(type(error).__name__) from error
+    return _decode(response.status_code, response.headers, content)
+
+
+def _read_all(response: requests.Response, until: float) -> bytes:
+    content = bytearray()
+    for chunk in response.iter_content(CHUNK_BYTES):
+        content += chunk
+        if len(content) > MAX_ANSWER_BYTES:
+            raise UnreadableAnswerError("an answer of over 16 MiB", status=response.status_code)
+        if time.monotonic() > until:
+            raise LostAnswerError("the answer took too long", status=response.status_code)
+    return bytes(content)
+
+
+def _connection_error(error: requests.exceptions.ConnectionError) -> TokPortalError:
+    """Nothing was sent if the connection could not be made; after that the fate is unknown."""
+    reason = error.args[0] if error.args else None
+    reason = getattr(reason, "reason", reason)
+    if isinstance(reason, urllib3.exceptions.NameResolutionError):
+        return NotSentError("the name does not resolve", code="NAME_NOT_FOUND")
+    if isinstance(reason, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError):
+        return NotSentError("no connection", code="CONNECTION_REFUSED")
+    if isinstance(error, requests.exceptions.SSLError | requests.exceptions.ProxyError):
+        return NotSentError("no secure connection", code="TLS_FAILED")
+    return LostAnswerError("the connection broke off")
+
+
+def _decode(status: int, headers: CaseInsensitiveDict[str], content: bytes) -> RawAnswer:
+    if not content.strip():
+        return RawAnswer(status, headers, None, is_json=False)
+    try:
+        return RawAnswer(status, headers, json.loads(content), is_json=True)
+    except (ValueError, RecursionError):
+        return RawAnswer(status, headers, None, is_json=False)
