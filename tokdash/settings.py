@@ -54,6 +54,7 @@ SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 if env.bool("TOKDASH_BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TOKDASH_TRUSTED_PROXIES", default=1)
+CSRF_FAILURE_VIEW = "issues.views.errors.csrf_failure"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 # TokPortal's object store, where a browser may PUT files straight away. Its host is not documented, so any

@@ -197,7 +197,9 @@ class ApiHandler(Handler):
         elif kind in {"slow_headers", "slow_body"}:
             self.skip_body()
             speed = float(params.get("bytes_per_second", 1))
-            head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n".encode()
+            head = (
+                f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+            ).encode()
             if kind == "slow_headers":
                 self.trickle(head, speed)
                 self.connection.sendall(content)

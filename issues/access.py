@@ -1,0 +1,77 @@
+"""Who may see and do what. Loading an object is the permission check: outsiders get 404, too low a role 403."""
+
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+
+from issues.enums import Role
+from issues.models import Bundle, Fix, Issue, MediaFile, Membership, Team, User, Workspace
+
+
+def load_membership(user: object, slug: str) -> Membership:
+    """The user's membership in the team. Raises Http404 for everybody else: other teams do not exist."""
+    if not isinstance(user, User) or not user.is_active:
+        raise Http404
+    return get_object_or_404(Membership.objects.select_related("team", "user"), team__slug=slug, user=user)
+
+
+def load_editor(user: object, slug: str) -> Membership:
+    """Likewise, for changing things: viewers get 403."""
+    membership = load_membership(user, slug)
+    if not membership.can_edit:
+        raise PermissionDenied
+    return membership
+
+
+def load_owner(user: object, slug: str) -> Membership:
+    """Likewise, for people and keys: only owners."""
+    membership = load_membership(user, slug)
+    if not membership.is_owner:
+        raise PermissionDenied
+    return membership
+
+
+def issues_of(team: Team) -> QuerySet[Issue]:
+    return Issue.objects.filter(team=team)
+
+
+def load_issue(membership: Membership, pk: int) -> Issue:
+    """An issue of the team with its video, bundle and workspace."""
+    found = issues_of(membership.team).select_related("video__bundle", "workspace", "assignee")
+    return get_object_or_404(found, pk=pk)
+
+
+def load_bundle(membership: Membership, pk: int) -> Bundle:
+    bundles = Bundle.objects.filter(workspace__team=membership.team).select_related("workspace")
+    return get_object_or_404(bundles, pk=pk)
+
+
+def load_fix(membership: Membership, pk: UUID) -> Fix:
+    fixes = Fix.objects.filter(team=membership.team).select_related("issue__video__bundle", "issue__workspace")
+    return get_object_or_404(fixes, pk=pk)
+
+
+def load_media(membership: Membership, pk: UUID) -> MediaFile:
+    media = MediaFile.objects.filter(fix__team=membership.team)
+    return get_object_or_404(media.select_related("fix__issue__video__bundle", "fix__issue__workspace"), pk=pk)
+
+
+def load_workspace(membership: Membership, pk: UUID) -> Workspace:
+    return get_object_or_404(Workspace, pk=pk, team=membership.team)
+
+
+def load_member(membership: Membership, pk: int) -> Membership:
+    return get_object_or_404(Membership.objects.select_related("user", "team"), pk=pk, team=membership.team)
+
+
+def teams_of(user: User) -> QuerySet[Membership]:
+    return Membership.objects.filter(user=user).select_related("team").order_by("team__name")
+
+
+def role_at_least(membership: Membership, role: Role) -> bool:
+    """Whether the member's role is `role` or a higher one."""
+    order = [Role.VIEWER, Role.EDITOR, Role.OWNER]
+    return order.index(Role(membership.role)) >= order.index(role)

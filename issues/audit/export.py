@@ -1,0 +1,71 @@
+"""Write the history out: CSV for people with spreadsheets, JSON lines for programs. Streamed, one row at a time."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from issues.audit.record import moment_text
+from issues.models import AuditEvent
+
+COLUMNS = (
+    "seq", "at", "verb", "actor", "origin", "label", "workspace_id", "bundle_id", "position", "issue_id", "fix_id",
+    "changes", "request_id", "tokportal_request_id", "hash",
+)  # fmt: skip
+
+# A spreadsheet takes a cell that begins so for a formula; the full-width forms are folded by some.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+def safe_cell(value: object) -> str:
+    """A CSV cell that no spreadsheet takes for a formula: risky ones get a leading apostrophe."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def _row(event: AuditEvent) -> dict[str, Any]:
+    return {
+        "seq": event.seq,
+        "at": moment_text(event.at),
+        "verb": event.verb,
+        "actor": event.actor_name,
+        "origin": event.origin,
+        "label": event.label,
+        "workspace_id": str(event.workspace_id) if event.workspace_id else None,
+        "bundle_id": event.bundle_id,
+        "position": event.position,
+        "issue_id": event.issue_id,
+        "fix_id": str(event.fix_id) if event.fix_id else None,
+        "changes": event.changes,
+        "request_id": event.request_id,
+        "tokportal_request_id": event.tokportal_request_id,
+        "hash": event.hash,
+    }
+
+
+def csv_lines(events: Iterable[AuditEvent]) -> Iterator[str]:
+    """The export as CSV, a line at a time, the header first."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+
+    def flush() -> str:
+        text = buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()
+        return text
+
+    writer.writerow(COLUMNS)
+    yield flush()
+    for event in events:
+        row = _row(event)
+        row["changes"] = json.dumps(row["changes"], ensure_ascii=False) if row["changes"] else ""
+        writer.writerow([safe_cell(row[name]) for name in COLUMNS])
+        yield flush()
+
+
+def json_lines(events: Iterable[AuditEvent]) -> Iterator[str]:
+    """The export as JSON lines with everything that was hashed: enough to check the chain without us."""
+    for event in events:
+        row = {**_row(event), "canonical": event.canonical, "previous_hash": event.previous_hash}
+        yield json.dumps(row, ensure_ascii=False) + "\n"

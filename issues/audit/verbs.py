@@ -1,0 +1,32 @@
+"""What can happen, as the history names it."""
+
+from django.db.models import TextChoices
+
+
+class Verb(TextChoices):
+    TEAM_CREATED = "team.created", "Team created"
+    MEMBER_ADDED = "member.added", "Member added"
+    MEMBER_ROLE_CHANGED = "member.role_changed", "Role changed"
+    MEMBER_REMOVED = "member.removed", "Member removed"
+    WORKSPACE_CONNECTED = "workspace.connected", "Workspace connected"
+    WORKSPACE_CHANGED = "workspace.changed", "Workspace changed"
+    WORKSPACE_KEY_CHANGED = "workspace.key_changed", "Key changed"
+    WORKSPACE_KEY_REFUSED = "workspace.key_refused", "Key refused"
+    WORKSPACE_PAUSED = "workspace.paused", "Workspace paused"
+    WORKSPACE_RESUMED = "workspace.resumed", "Workspace resumed"
+    ISSUE_OPENED = "issue.opened", "Flag seen"
+    ISSUE_UPDATED = "issue.updated", "Flag changed"
+    ISSUE_FIXED = "issue.fixed", "Issue fixed"
+    ISSUE_CLEARED = "issue.cleared", "Flag cleared"
+    ISSUE_MOOT = "issue.moot", "Issue ended with its bundle"
+    ISSUE_ASSIGNED = "issue.assigned", "Issue assigned"
+    FIX_SUBMITTED = "fix.submitted", "Fix submitted"
+    FIX_UPLOADED = "fix.uploaded", "File uploaded"
+    FIX_SENT = "fix.sent", "Fix sent"
+    FIX_ACCEPTED = "fix.accepted", "Fix accepted"
+    FIX_SUCCEEDED = "fix.succeeded", "Fix verified"
+    FIX_REJECTED = "fix.rejected", "Fix rejected"
+    FIX_SUPERSEDED = "fix.superseded", "Fix superseded"
+    FIX_NEEDS_HUMAN = "fix.needs_human", "Fix needs a person"
+    FIX_CANCELLED = "fix.cancelled", "Fix cancelled"
+    HISTORY_EXPORTED = "history.exported", "History exported"

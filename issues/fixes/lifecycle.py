@@ -1,0 +1,342 @@
+"""The life of a fix after it was submitted: claimed by a worker, sent, read back, verified.
+
+The database is the queue. A worker claims the row with a lease and a fencing number and checks both on every write; one
+that dies is followed by the next after LEASE_SECONDS. `sending` is committed before the socket opens, so a row found in
+that state has an open outcome: the video is read back first, and only if it is still flagged are the same bytes sent
+again under the same key.
+"""
+
+import logging
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from issues.audit import Actor, Changes
+from issues.enums import DRIVEN, FixState
+from issues.fixes.moves import move
+from issues.leases import LeaseKeeper
+from issues.links.urls import shown_url
+from issues.models import Fix, Video
+from issues.problems import LeaseLostError, Refusal
+from issues.sealed import SealError
+from issues.sync import mirror
+from issues.sync.connection import open_client
+from issues.sync.workspaces import refuse_key
+from issues.tokportal import constants as c
+from issues.tokportal.budget import Lane
+from issues.tokportal.client import TokPortalClient
+from issues.tokportal.errors import KeyRefusedError, Outcome, RateLimitedError, TokPortalError
+from issues.tokportal.payloads import FixAnswer, VideoPayload
+
+logger = logging.getLogger(__name__)
+
+LEASE_SECONDS = 20
+MAX_SENDS = 4  # with an open outcome, then a person decides
+MAX_WAITS = 8  # without a connection
+MAX_VERIFY_TRIES = 6
+GIVE_UP_AFTER = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A worker's hold on a fix. `outcome_open`: it was found in `sending`, so an earlier send may have worked."""
+
+    fix: Fix
+    fence: int
+    outcome_open: bool
+
+
+def due_fixes(limit: int = 50) -> list[UUID]:
+    """Fixes that wait for a worker: their time has come and nobody holds them. Soonest first."""
+    now = timezone.now()
+    free = Q(lease_until=None) | Q(lease_until__lt=now)
+    found = Fix.objects.filter(free, state__in=DRIVEN, next_try_at__lte=now).order_by("next_try_at")
+    return list(found.values_list("pk", flat=True)[:limit])
+
+
+def claim_fix(fix_id: UUID | str) -> Claim | None:
+    """Take the fix if it is due and free, else `None`."""
+    now = timezone.now()
+    free = Q(lease_until=None) | Q(lease_until__lt=now)
+    taken = Fix.objects.filter(free, pk=fix_id, state__in=DRIVEN, next_try_at__lte=now).update(
+        fence=F("fence") + 1, lease_until=now + timedelta(seconds=LEASE_SECONDS)
+    )
+    if not taken:
+        return None
+    fix = Fix.objects.select_related("issue__video__bundle", "issue__workspace", "actor").get(pk=fix_id)
+    return Claim(fix, fix.fence, outcome_open=fix.state == FixState.SENDING)
+
+
+def drive_fix(fix_id: UUID | str) -> bool:
+    """Bring a fix as far as it goes now. False where there was nothing to do: not due, or another worker has it."""
+    claim = claim_fix(fix_id)
+    if claim is None:
+        return False
+    driver = _Driver(claim)
+    try:
+        with LeaseKeeper(driver.renew, every=LEASE_SECONDS / 4) as lease:
+            driver.lease = lease
+            driver.run()
+    except LeaseLostError:
+        logger.warning("fix %s was taken over by another worker", fix_id)
+    return True
+
+
+def backoff_seconds(attempt: int, *, base: float = 2.0, most: float = 3600.0) -> float:
+    """Exponential, with full jitter above half a base, so that a crowd does not come back at once."""
+    return random.uniform(base / 2, min(most, base * 2**attempt))  # noqa: S311 - jitter, not a secret
+
+
+class _Driver:
+    """One claim, from here to where it can go."""
+
+    def __init__(self, claim: Claim) -> None:
+        self.fix, self.fence = claim.fix, claim.fence
+        self.outcome_open = claim.outcome_open
+        self.workspace = self.fix.issue.workspace
+        self.bundle_id = self.fix.issue.video.bundle.tokportal_id
+        self.position = self.fix.issue.video.position
+        self.lease: LeaseKeeper | None = None
+        # The history says who submitted it; the steps of the machine are its own, under the same request id.
+        self.actor = Actor(
+            name=self.fix.actor_name, origin=Actor.system().origin, user=self.fix.actor, request_id=self.fix.request_id
+        )
+
+    def renew(self) -> bool:
+        until = timezone.now() + timedelta(seconds=LEASE_SECONDS)
+        return Fix.objects.filter(pk=self.fix.pk, fence=self.fence).update(lease_until=until) == 1
+
+    # --- Steps ---------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        try:
+            with open_client(self.workspace, Lane.FIX, for_fixing=True) as client:
+                self._run(client)
+        except Refusal as error:
+            self._move(FixState.REJECTED, code=error.code)
+        except SealError:
+            logger.exception("the key of workspace %s cannot be opened", self.workspace.pk)
+            self._move(FixState.REJECTED, code="SEALED")
+
+    def _run(self, client: TokPortalClient) -> None:
+        if self.fix.state == FixState.VERIFYING:
+            self._verify(client)
+            return
+        if self.outcome_open and not self._resolve_open_outcome(client):
+            return
+        if self.fix.state == FixState.VERIFYING:
+            self._verify(client)
+            return
+        self._send(client)
+        if self.fix.state == FixState.VERIFYING:
+            self._verify(client)
+
+    def _resolve_open_outcome(self, client: TokPortalClient) -> bool:
+        """Read back a video whose fix may have been sent. True where the driver may go on."""
+        asked_at = timezone.now()
+        try:
+            video = client.get_video(self.bundle_id, self.position)
+        except TokPortalError as error:
+            self._read_failed(error)
+            return False
+        if not video.download_issue:
+            self._accept(video=video, request_id="", by_observation=True, asked_at=asked_at)
+            return True
+        if self.fix.tries >= MAX_SENDS:
+            self._move(FixState.NEEDS_HUMAN, code="OUTCOME_UNKNOWN")
+            return False
+        return True
+
+    def _send(self, client: TokPortalClient) -> None:
+        """Commit `sending`, then send the stored bytes under the stored key."""
+        self._check_lease()
+        now = timezone.now()
+        fields = {"tries": self.fix.tries + 1, "first_sent_at": self.fix.first_sent_at or now}
+        if self.fix.state == FixState.SENDING:
+            self._update(**fields)
+        else:
+            self._move(FixState.SENDING, **fields)
+        try:
+            answer = client.fix_download(
+                self.bundle_id,
+                self.position,
+                self.fix.request_body.encode(),
+                idempotency_key=self.fix.idempotency_key,
+            )
+        except TokPortalError as error:
+            self._send_failed(client, error)
+            return
+        self._check_lease()
+        if answer.dry_run:
+            self._move(FixState.NEEDS_HUMAN, code="DRY_RUN")
+            return
+        self._accepted(answer)
+
+    def _accepted(self, answer: FixAnswer) -> None:
+        self._accept(video=answer.video, request_id=answer.request_id, by_observation=False, asked_at=None)
+
+    def _accept(
+        self, *, video: VideoPayload | None, request_id: str, by_observation: bool, asked_at: datetime | None
+    ) -> None:
+        changes: Changes = {"by_observation": [None, True]} if by_observation else {}
+        self._move(
+            FixState.VERIFYING,
+            changes=changes,
+            tokportal_request_id=request_id,
+            by_observation=by_observation,
+            accepted_at=timezone.now(),
+            code="",
+        )
+        if by_observation and video is not None and asked_at is not None:
+            self._succeed(video, asked_at)
+
+    def _verify(self, client: TokPortalClient) -> None:
+        """Read the video back: fixed means that the flag is gone."""
+        asked_at = timezone.now()
+        try:
+            video = client.get_video(self.bundle_id, self.position)
+        except TokPortalError as error:
+            self._verify_failed(error)
+            return
+        if not video.download_issue:
+            self._succeed(video, asked_at)
+            return
+        tries = self.fix.verify_tries + 1
+        if tries >= MAX_VERIFY_TRIES:
+            self._move(FixState.NEEDS_HUMAN, code="FLAG_STILL_SET", verify_tries=tries)
+        else:
+            self._come_back(min(0.5 * 2**tries, 15.0), verify_tries=tries)
+
+    def _succeed(self, payload: VideoPayload, asked_at: datetime) -> None:
+        """Verified: fix, issue, mirror and history in one transaction."""
+        self._check_lease()
+        with transaction.atomic():
+            video = Video.objects.select_for_update().get(pk=self.fix.issue.video_id)
+            mirror.mirror_video(video, payload, asked_at=asked_at)
+            video.changed_here_at = asked_at
+            video.save(update_fields=["changed_here_at"])
+            changes: Changes = {
+                "target_publish_date": [self.fix.date_before or None, payload.target_publish_date or None],
+                "target_publish_end_date": [self.fix.end_date_before or None, payload.target_publish_end_date or None],
+                "links": [
+                    [shown_url(link) for link in self.fix.issue.links],
+                    [shown_url(link) for link in video.links],
+                ],
+            }
+            self._move(
+                FixState.SUCCEEDED,
+                changes=changes,
+                video_url=payload.video_url,
+                target_publish_date=payload.target_publish_date,
+                target_publish_end_date=payload.target_publish_end_date,
+            )
+
+    # --- What can go wrong ---------------------------------------------------------------------------------
+
+    def _send_failed(self, client: TokPortalClient, error: TokPortalError) -> None:
+        self._check_lease()
+        logger.info("fix %s: %s (%s)", self.fix.pk, error.code, error.status)
+        about = {"tokportal_request_id": error.request_id}
+        too_old = timezone.now() - self.fix.created_at > GIVE_UP_AFTER
+        # A send that certainly did not happen, or was refused, is no open outcome.
+        not_counted = max(self.fix.tries - 1, 0)
+        earlier_open = not_counted > 0
+        if isinstance(error, RateLimitedError):
+            if too_old:
+                self._move(FixState.NEEDS_HUMAN, code="THROTTLED", **about)
+            else:
+                self._requeue(error.retry_after or 5.0, earlier_open, tries=not_counted)
+        elif error.outcome is Outcome.NOT_SENT:
+            waits = self.fix.waits + 1
+            if waits > MAX_WAITS or too_old:
+                self._move(FixState.NEEDS_HUMAN, code="OUTCOME_UNKNOWN" if earlier_open else "NOT_SENT", waits=waits)
+            else:
+                pause = max(backoff_seconds(waits, most=7200.0), error.retry_after or 0)
+                self._requeue(pause, earlier_open, tries=not_counted, waits=waits)
+        elif error.outcome is Outcome.UNKNOWN:
+            # Read back before anything else; the bytes go out again only if the flag still stands.
+            details = {"last": error.code, "status": error.status}
+            self._come_back(backoff_seconds(self.fix.tries), code_details=details, **about)
+        elif error.code == c.VIDEO_NO_DOWNLOAD_ISSUE:
+            self._flag_was_gone(client, error, earlier_open=earlier_open)
+        else:
+            if isinstance(error, KeyRefusedError):
+                refuse_key(workspace=self.workspace, code=error.code, actor=self.actor)
+            details = {"status": error.status, "message": error.message[:300]}
+            self._move(FixState.REJECTED, code=error.code, code_details=details, **about)
+
+    def _requeue(self, seconds: float, earlier_open: bool, **fields: object) -> None:
+        """Nothing was sent this time. After an earlier open send it stays `sending`: that outcome is still open."""
+        fields["next_try_at"] = timezone.now() + timedelta(seconds=seconds)
+        fields["lease_until"] = None
+        if earlier_open:
+            self._update(**fields)
+        else:
+            self._move(FixState.QUEUED, **fields)
+
+    def _flag_was_gone(self, client: TokPortalClient, error: TokPortalError, *, earlier_open: bool) -> None:
+        """409: not flagged. By our own earlier send, or by somebody else; the read-back brings the new state."""
+        asked_at = timezone.now()
+        try:
+            video = client.get_video(self.bundle_id, self.position)
+        except TokPortalError as read_error:
+            if earlier_open:
+                self._read_failed(read_error)
+            else:
+                self._move(FixState.SUPERSEDED, code=error.code, tokportal_request_id=error.request_id)
+            return
+        if video.download_issue:
+            # TokPortal contradicts itself; a person looks.
+            self._move(FixState.NEEDS_HUMAN, code="FLAG_STILL_SET", tokportal_request_id=error.request_id)
+        elif earlier_open:
+            self._accept(video=video, request_id=error.request_id, by_observation=True, asked_at=asked_at)
+        else:
+            with transaction.atomic():
+                row = Video.objects.select_for_update().get(pk=self.fix.issue.video_id)
+                mirror.mirror_video(row, video, asked_at=asked_at)
+                self._move(FixState.SUPERSEDED, code=error.code, tokportal_request_id=error.request_id)
+
+    def _read_failed(self, error: TokPortalError) -> None:
+        """The read-back of an open outcome failed: come back, or ask a person after many tries."""
+        waits = self.fix.waits + 1
+        if waits > MAX_WAITS:
+            self._move(FixState.NEEDS_HUMAN, code="OUTCOME_UNKNOWN", waits=waits)
+        else:
+            self._come_back(max(backoff_seconds(waits, most=600.0), error.retry_after or 0), waits=waits)
+
+    def _verify_failed(self, error: TokPortalError) -> None:
+        tries = self.fix.verify_tries + 1
+        if tries >= MAX_VERIFY_TRIES + 4:
+            self._move(FixState.NEEDS_HUMAN, code="NOT_READ_BACK", verify_tries=tries)
+        else:
+            self._come_back(
+                max(backoff_seconds(tries, base=1.0, most=120.0), error.retry_after or 0), verify_tries=tries
+            )
+
+    # --- Writing -------------------------------------------------------------------------------------------
+
+    def _check_lease(self) -> None:
+        if self.lease is not None:
+            self.lease.check()
+
+    def _move(self, to: FixState, *, changes: Changes | None = None, **fields: object) -> None:
+        issue = self.fix.issue
+        self.fix = move(self.fix.pk, to, actor=self.actor, fence=self.fence, changes=changes, **fields)
+        issue.state = self.fix.issue.state
+        self.fix.issue = issue
+
+    def _update(self, **fields: object) -> None:
+        """Write fields without a move, while the row is ours."""
+        if not Fix.objects.filter(pk=self.fix.pk, fence=self.fence).update(**fields):
+            raise LeaseLostError
+        for name, value in fields.items():
+            setattr(self.fix, name, value)
+
+    def _come_back(self, seconds: float, **fields: object) -> None:
+        """Give the lease back and be due again later."""
+        self._update(next_try_at=timezone.now() + timedelta(seconds=seconds), lease_until=None, **fields)

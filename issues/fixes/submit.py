@@ -1,0 +1,131 @@
+"""Take a fix from a person: check, store the exact body, and hand it to the workers."""
+
+import json
+import uuid
+from collections.abc import Sequence
+from functools import partial
+
+from django.db import transaction
+from django.utils import timezone
+
+from issues.audit import Actor, Event, Verb, record
+from issues.enums import UPLOAD_KINDS, FixKind, FixState, IssueState
+from issues.links.urls import is_web_link, shown_url
+from issues.models import Fix, Issue, Video
+from issues.nudge import nudge
+from issues.problems import Refusal
+
+MAX_IMAGES = 50
+
+
+class FixUnderwayError(Refusal):
+    """Somebody else's fix of this issue is on its way, or it was ended already."""
+
+    code = "FIX_UNDERWAY"
+
+
+def repair_kinds(video: Video) -> tuple[FixKind, ...]:
+    """How this slot can be repaired: none for a story, which fix-download has no field for."""
+    if video.video_type == "carousel" or (video.video_type not in {"video", "story"} and video.carousel_images):
+        return (FixKind.CAROUSEL_URLS, FixKind.IMAGE_FILES)
+    if video.video_type == "story":
+        return ()
+    return (FixKind.URL, FixKind.VIDEO_FILE)
+
+
+def body_of(kind: FixKind, sources: Sequence[str]) -> str:
+    """The exact text that fix-download gets: `video_url` for a video, `carousel_images` in order for a carousel."""
+    if kind in {FixKind.URL, FixKind.VIDEO_FILE}:
+        return json.dumps({"video_url": sources[0]})
+    return json.dumps({"carousel_images": list(sources)})
+
+
+def check_links(kind: FixKind, links: Sequence[str]) -> list[str]:
+    """The links, trimmed. Raises Refusal with a sentence for what cannot be sent."""
+    cleaned = [link.strip() for link in links if link.strip()]
+    if not cleaned:
+        raise Refusal("Paste a link, or upload a file.", code="LINK_MISSING")
+    if kind == FixKind.URL and len(cleaned) > 1:
+        raise Refusal("A video takes one link.", code="LINK_MALFORMED")
+    if len(cleaned) > MAX_IMAGES:
+        raise Refusal(f"A carousel takes at most {MAX_IMAGES} images.", code="TOO_MANY_IMAGES")
+    for number, link in enumerate(cleaned, 1):
+        if not is_web_link(link):
+            which = f"Image {number}: this" if len(cleaned) > 1 else "This"
+            raise Refusal(
+                f"{which} is not a complete web link. It begins with https:// and has no spaces.", code="LINK_MALFORMED"
+            )
+    return cleaned
+
+
+def submit_links(*, issue: Issue, links: Sequence[str], actor: Actor) -> Fix:
+    """A fix by link (video) or links (carousel, in order). Saved first, sent by a worker.
+
+    Raises Refusal for links that cannot be sent, FixUnderwayError where somebody was faster.
+    """
+    kind = _kind_for(issue.video, files=False)
+    cleaned = check_links(kind, links)
+    return create_fix(issue=issue, kind=kind, actor=actor, body=body_of(kind, cleaned), typed=cleaned)
+
+
+def _kind_for(video: Video, *, files: bool) -> FixKind:
+    for kind in repair_kinds(video):
+        if (kind in UPLOAD_KINDS) == files:
+            return kind
+    raise Refusal(
+        "TokPortal has no way to replace a story's picture. Ask the manager or TokPortal's support.",
+        code="STORY_NOT_REPAIRABLE",
+    )
+
+
+def upload_kind(video: Video) -> FixKind:
+    """How files repair this slot. Raises Refusal for a story."""
+    return _kind_for(video, files=True)
+
+
+def create_fix(*, issue: Issue, kind: FixKind, actor: Actor, body: str, typed: Sequence[str], **fields: object) -> Fix:
+    """The row of a new fix, queued where it has a body, uploading where it has none yet."""
+    with transaction.atomic():
+        current = Issue.objects.select_for_update(of=("self",)).select_related("video__bundle").get(pk=issue.pk)
+        _refuse_unless_open(current)
+        video = current.video
+        state = FixState.QUEUED if body else FixState.UPLOADING
+        fix = Fix(
+            team_id=current.team_id,
+            issue=current,
+            kind=kind,
+            state=state,
+            actor=actor.user,
+            actor_name=actor.name,
+            origin=actor.origin,
+            request_id=actor.request_id,
+            idempotency_key=f"tokdash-fix-{uuid.uuid4()}",
+            request_body=body,
+            typed=list(typed),
+            next_try_at=timezone.now() if body else None,
+            date_before=video.target_publish_date,
+            end_date_before=video.target_publish_end_date,
+        )
+        for name, value in fields.items():
+            setattr(fix, name, value)
+        fix.save(force_insert=True)
+        current.state = IssueState.FIXING
+        current.save(update_fields=["state"])
+        changes = {
+            "state": [None, state.value],
+            "kind": [None, kind.value],
+            "links": [[shown_url(link) for link in current.links], [shown_url(link) for link in typed] or None],
+        }
+        record(current.team_id, actor, [Event.about_issue(Verb.FIX_SUBMITTED, current, changes, fix_id=fix.pk)])
+        if body:
+            transaction.on_commit(partial(nudge, "issues.run_fix", str(fix.pk)))
+    return fix
+
+
+def _refuse_unless_open(issue: Issue) -> None:
+    if issue.state == IssueState.FIXING:
+        fix = issue.fixes.order_by("-created_at").first()
+        who = fix.actor_name.split(" <")[0] if fix else "Somebody"
+        raise FixUnderwayError(f"{who} has sent a fix for this already.")
+    if issue.state != IssueState.OPEN:
+        raise FixUnderwayError("This issue has ended already: the flag is gone.", code="VIDEO_NO_DOWNLOAD_ISSUE")

@@ -1,0 +1,223 @@
+"""Files on their way to TokPortal's store: presigned URL → PUT → fix.
+
+The fix row exists before the first byte moves, in state `uploading`, and belongs to whoever uploads (a browser or a
+command), who keeps its lease alive. When the last file is there the body is stored and a worker takes over. An upload
+whose lease runs out was abandoned: it is cancelled and the issue is open again.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import IO
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from issues.audit import Actor, Changes
+from issues.enums import FixKind, FixState, MediaKind, MediaState
+from issues.fixes.moves import MoveError, move
+from issues.fixes.outcomes import OUTCOMES
+from issues.fixes.sniff import check_file
+from issues.fixes.submit import MAX_IMAGES, body_of, create_fix, upload_kind
+from issues.models import Fix, Issue, MediaFile
+from issues.nudge import nudge
+from issues.problems import Refusal
+from issues.sync.connection import open_client
+from issues.tokportal.budget import Lane
+from issues.tokportal.client import TokPortalClient
+from issues.tokportal.errors import StorageRefusedError, TokPortalError
+from issues.tokportal.payloads import PresignedUpload
+
+UPLOAD_LEASE = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What is known of a file before it is uploaded. `head`: its first 64 bytes."""
+
+    filename: str
+    size: int  # bytes
+    head: bytes
+
+
+def begin_upload(*, issue: Issue, files: Sequence[FileFacts], actor: Actor) -> Fix:
+    """A fix in state `uploading` with its files in order. Raises Refusal for files that this slot cannot take."""
+    kind = upload_kind(issue.video)
+    media_kind = MediaKind.VIDEO if kind == FixKind.VIDEO_FILE else MediaKind.IMAGE
+    if not files:
+        raise Refusal("Choose a file.", code="FILE_MISSING")
+    if media_kind == MediaKind.VIDEO and len(files) > 1:
+        raise Refusal("A video slot takes one file.", code="TOO_MANY_FILES")
+    if len(files) > MAX_IMAGES:
+        raise Refusal(f"A carousel takes at most {MAX_IMAGES} images.", code="TOO_MANY_IMAGES")
+    types = [
+        check_file(
+            filename=file.filename,
+            head=file.head,
+            size=file.size,
+            kind=media_kind,
+            max_bytes=settings.UPLOAD_MAX_BYTES,
+        )
+        for file in files
+    ]
+    with transaction.atomic():
+        # The media rows first in the same transaction as the history's lock: create_fix writes the history last.
+        fix = create_fix(
+            issue=issue,
+            kind=kind,
+            actor=actor,
+            body="",
+            typed=[],
+            lease_until=timezone.now() + UPLOAD_LEASE,
+        )
+        MediaFile.objects.bulk_create(
+            MediaFile(
+                fix=fix,
+                order=number,
+                kind=media_kind,
+                filename=file.filename.replace("\x00", "")[-255:],
+                content_type=content_type,
+                size=file.size,
+            )
+            for number, (file, content_type) in enumerate(zip(files, types, strict=True), 1)
+        )
+    return fix
+
+
+def keep_alive(fix: Fix) -> bool:
+    """The upload goes on: extend its lease. False where it was cancelled meanwhile."""
+    until = timezone.now() + UPLOAD_LEASE
+    return Fix.objects.filter(pk=fix.pk, state=FixState.UPLOADING).update(lease_until=until) == 1
+
+
+def presign(media: MediaFile, client: TokPortalClient) -> PresignedUpload:
+    """A fresh place for the file. Its public address is kept; the upload URL is a secret and only returned."""
+    bundle_id = media.fix.issue.video.bundle.tokportal_id
+    if media.kind == MediaKind.VIDEO:
+        place = client.presign_video(filename=media.filename, bundle_id=bundle_id, content_type=media.content_type)
+    else:
+        place = client.presign_image(filename=media.filename, bundle_id=bundle_id, content_type=media.content_type)
+    MediaFile.objects.filter(pk=media.pk, state=MediaState.WAITING).update(
+        public_url=place.public_url, storage_path=place.storage_path
+    )
+    return place
+
+
+def presign_for_browser(media: MediaFile) -> PresignedUpload:
+    """Likewise, with a client of its own, in the lane of people. Raises Refusal with a sentence."""
+    _refuse_ended(media.fix)
+    keep_alive(media.fix)
+    try:
+        with open_client(media.fix.issue.workspace, Lane.INTERACTIVE, for_fixing=True) as client:
+            return presign(media, client)
+    except TokPortalError as error:
+        raise upload_problem(error) from error
+
+
+def relay(media: MediaFile, source: IO[bytes] | Iterator[bytes]) -> None:
+    """Stream the bytes from a browser through us to the store: for where its own PUT is refused.
+
+    Memory stays flat. Raises Refusal with a sentence where it fails; the upload may then start again.
+    """
+    _refuse_ended(media.fix)
+    beat = _EverySeconds(20, partial(keep_alive, media.fix))
+    try:
+        with open_client(media.fix.issue.workspace, Lane.INTERACTIVE, for_fixing=True) as client:
+            put_file(media, source, client, on_progress=lambda sent: beat())
+    except TokPortalError as error:
+        raise upload_problem(error) from error
+
+
+def put_file(
+    media: MediaFile,
+    source: IO[bytes] | Iterator[bytes],
+    client: TokPortalClient,
+    *,
+    on_progress: Callable[[int], None] | None = None,
+) -> None:
+    """Presign and PUT one file."""
+    place = presign(media, client)
+    client.put_presigned(
+        place.upload_url, source, size=media.size, content_type=media.content_type, on_progress=on_progress
+    )
+
+
+def upload_problem(error: TokPortalError) -> Refusal:
+    """A failed upload in a plain sentence."""
+    if isinstance(error, StorageRefusedError):
+        return Refusal("TokPortal's storage refused the file. Try again: it gets a fresh place.", code=error.code)
+    found = OUTCOMES.get(error.code)
+    if found:
+        return Refusal(f"{found.say} {found.next_step}", code=error.code)
+    return Refusal("The file could not be uploaded to TokPortal. Try again in a moment.", code=error.code)
+
+
+def note_uploaded(*, media: MediaFile, actor: Actor) -> Fix:
+    """One file is in the store; with the last one the fix goes to the workers. Idempotent."""
+    with transaction.atomic():
+        fix = Fix.objects.select_for_update(of=("self",)).get(pk=media.fix_id)
+        if fix.state != FixState.UPLOADING:
+            return fix
+        files = list(MediaFile.objects.select_for_update().filter(fix=fix).order_by("order"))
+        for file in files:
+            if file.pk == media.pk and file.state == MediaState.WAITING:
+                if not file.source:
+                    raise Refusal("This file has no place in TokPortal's storage yet.", code="FILE_NOT_PLACED")
+                file.state, file.uploaded_at = MediaState.UPLOADED, timezone.now()
+                file.save(update_fields=["state", "uploaded_at"])
+        if any(file.state != MediaState.UPLOADED for file in files):
+            return fix
+        changes: Changes = {"files": [None, [{"name": file.filename, "bytes": file.size} for file in files]]}
+        fix = move(
+            fix.pk,
+            FixState.UPLOADED,
+            actor=actor,
+            fence=None,
+            changes=changes,
+            request_body=body_of(FixKind(fix.kind), [file.source for file in files]),
+            lease_until=None,
+            next_try_at=timezone.now(),
+        )
+        transaction.on_commit(partial(nudge, "issues.run_fix", str(fix.pk)))
+    return fix
+
+
+def cancel_fix(*, fix: Fix, actor: Actor, code: str = "CANCELLED") -> Fix:
+    """Stop a fix that was not sent yet. Raises Refusal once it is on its way."""
+    try:
+        return move(fix.pk, FixState.CANCELLED, actor=actor, fence=None, code=code)
+    except MoveError as error:
+        raise Refusal("This fix is on its way already and cannot be taken back.", code="TOO_LATE") from error
+
+
+def cancel_abandoned() -> int:
+    """End uploads whose browser or command has gone; returns how many."""
+    abandoned = Fix.objects.filter(state=FixState.UPLOADING, lease_until__lt=timezone.now())
+    count = 0
+    for fix in abandoned[:100]:
+        try:
+            move(fix.pk, FixState.CANCELLED, actor=Actor.system(), fence=None, code="UPLOAD_ABANDONED")
+        except MoveError:
+            continue  # its last file has just arrived
+        count += 1
+    return count
+
+
+def _refuse_ended(fix: Fix) -> None:
+    if fix.state != FixState.UPLOADING:
+        raise Refusal("This upload was cancelled or has ended. Start again.", code="UPLOAD_ENDED")
+
+
+class _EverySeconds:
+    """Call a function at most every so many seconds."""
+
+    def __init__(self, seconds: float, function: Callable[[], object]) -> None:
+        self._pause, self._function, self._next = timedelta(seconds=seconds), function, timezone.now()
+
+    def __call__(self) -> None:
+        now = timezone.now()
+        if now >= self._next:
+            self._next = now + self._pause
+            self._function()

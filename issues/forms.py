@@ -1,0 +1,98 @@
+"""Forms: what a page sends, cleaned."""
+
+from django import forms
+
+from issues.enums import Role
+from issues.models.workspaces import MAX_SWEEP_MINUTES, MIN_SWEEP_MINUTES
+
+
+class LinksForm(forms.Form):
+    """One link, or for a carousel one in each line, in order."""
+
+    links = forms.CharField(
+        max_length=60_000,
+        strip=True,
+        error_messages={"required": "Paste a link, or upload a file."},
+        widget=forms.Textarea,
+    )
+
+    def clean_links(self) -> list[str]:
+        return [line.strip() for line in str(self.cleaned_data["links"]).splitlines() if line.strip()]
+
+
+class WorkspaceForm(forms.Form):
+    """Connect a workspace. Keys are never shown again."""
+
+    name = forms.CharField(max_length=80, label="Name", help_text="What your team calls this TokPortal account.")
+    base_url = forms.CharField(max_length=300, label="Base URL")
+    read_key = forms.CharField(
+        max_length=512,
+        label="API key",
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        help_text="From TokPortal → Settings → API keys. A key for everything, or one that may only read.",
+    )
+    write_key = forms.CharField(
+        max_length=512,
+        required=False,
+        label="Second key for fixes",
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        help_text="Only where the first key may only read.",
+    )
+
+
+class RotateForm(forms.Form):
+    """Replace keys; an empty field leaves its key as it is."""
+
+    read_key = forms.CharField(
+        max_length=512,
+        required=False,
+        label="New API key",
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+    )
+    write_key = forms.CharField(
+        max_length=512,
+        required=False,
+        label="New key for fixes",
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        help_text="Leave empty to keep what is there.",
+    )
+
+
+class WorkspaceChangeForm(forms.Form):
+    """Its name and how often it is swept."""
+
+    name = forms.CharField(max_length=80, label="Name")
+    sweep_minutes = forms.IntegerField(
+        min_value=MIN_SWEEP_MINUTES, max_value=MAX_SWEEP_MINUTES, label="Look at everything every … minutes"
+    )
+
+
+class MemberForm(forms.Form):
+    """Add a person to the team."""
+
+    email = forms.EmailField(label="E-mail")
+    name = forms.CharField(max_length=120, required=False, label="Name")
+    role = forms.ChoiceField(choices=Role.choices, initial=Role.EDITOR, label="Role")
+
+
+class RoleForm(forms.Form):
+    """Give a member another role."""
+
+    role = forms.ChoiceField(choices=Role.choices)
+
+
+class ProfileForm(forms.Form):
+    """The person's own name and time zone."""
+
+    name = forms.CharField(max_length=120, required=False, label="Name")
+    time_zone = forms.CharField(
+        max_length=64, required=False, label="Time zone", help_text="For example Europe/Paris. Empty: your browser's."
+    )
+
+    def clean_time_zone(self) -> str:
+        import zoneinfo
+
+        name = str(self.cleaned_data["time_zone"]).strip()
+        if name and name not in zoneinfo.available_timezones():
+            raise forms.ValidationError("This time zone is not known.")
+        return name

@@ -1,0 +1,105 @@
+"""Teams and their people."""
+
+from django.db import IntegrityError, transaction
+from django.utils.text import slugify
+
+from issues.audit import Actor, Event, Verb, record
+from issues.enums import Role
+from issues.models import AuditHead, Issue, Membership, Team, User
+from issues.problems import Refusal
+
+
+def _free_slug(name: str) -> str:
+    base = slugify(name)[:50] or "team"
+    slug, number = base, 2
+    while Team.objects.filter(slug=slug).exists():
+        slug, number = f"{base}-{number}", number + 1
+    return slug
+
+
+def create_team(*, name: str, owner: User, actor: Actor) -> Team:
+    """A new team with its first owner. Raises Refusal where the name is taken."""
+    name = name.strip()
+    if not name:
+        raise Refusal("A team needs a name.", code="NAME_MISSING")
+    if Team.objects.filter(name__iexact=name).exists():
+        raise Refusal(f"There is already a team named “{name}”.", code="NAME_TAKEN")
+    try:
+        with transaction.atomic():
+            team = Team.objects.create(name=name[:120], slug=_free_slug(name))
+            AuditHead.objects.create(team=team)
+            Membership.objects.create(team=team, user=owner, role=Role.OWNER)
+            label = actor_label(owner)
+            record(
+                team.pk,
+                actor,
+                [
+                    Event(Verb.TEAM_CREATED, label=team.name),
+                    Event(Verb.MEMBER_ADDED, label=label, changes={"role": [None, Role.OWNER.value]}),
+                ],
+            )
+    except IntegrityError as error:
+        raise Refusal(f"There is already a team named “{name}”.", code="NAME_TAKEN") from error
+    return team
+
+
+def actor_label(user: User) -> str:
+    return f"{user.get_full_name()} <{user.email}>"
+
+
+def get_or_create_user(*, email: str, name: str = "", password: str | None = None) -> tuple[User, bool]:
+    """The user with this address, made where there is none yet. An existing one keeps name and password."""
+    email = email.strip().lower()
+    found = User.objects.filter(email__iexact=email).first()
+    if found:
+        return found, False
+    return User.objects.create_user(email, password, name=name.strip()[:120]), True
+
+
+def add_member(*, team: Team, user: User, role: Role, actor: Actor) -> Membership:
+    """Put a user into a team. Raises Refusal where he is in it already."""
+    try:
+        with transaction.atomic():
+            membership = Membership.objects.create(team=team, user=user, role=role)
+            changes = {"role": [None, role.value]}
+            record(team.pk, actor, [Event(Verb.MEMBER_ADDED, label=actor_label(user), changes=changes)])
+    except IntegrityError as error:
+        raise Refusal(f"{user.email} is already in this team.", code="ALREADY_MEMBER") from error
+    return membership
+
+
+def _keep_an_owner(team: Team, leaving: Membership) -> None:
+    """Lock the team's owners and refuse to lose the last one."""
+    owners = list(Membership.objects.select_for_update().filter(team=team, role=Role.OWNER))
+    if leaving.is_owner and len(owners) <= 1:
+        raise Refusal("A team needs an owner: make somebody else one first.", code="LAST_OWNER")
+
+
+def change_role(*, membership: Membership, role: Role, actor: Actor) -> None:
+    """Give a member another role. Idempotent."""
+    with transaction.atomic():
+        current = Membership.objects.select_for_update().select_related("user", "team").get(pk=membership.pk)
+        if current.role == role:
+            return
+        if role != Role.OWNER:
+            _keep_an_owner(current.team, current)
+        changes = {"role": [current.role, role.value]}
+        current.role = role
+        current.save(update_fields=["role"])
+        event = Event(Verb.MEMBER_ROLE_CHANGED, label=actor_label(current.user), changes=changes)
+        record(current.team_id, actor, [event])
+
+
+def remove_member(*, membership: Membership, actor: Actor) -> None:
+    """Take a member out of the team; his issues become unassigned. The history keeps his name."""
+    with transaction.atomic():
+        current = Membership.objects.select_for_update().select_related("user", "team").filter(pk=membership.pk).first()
+        if current is None:
+            return
+        _keep_an_owner(current.team, current)
+        Issue.objects.filter(team=current.team, assignee=current.user).update(assignee=None)
+        changes = {"role": [current.role, None]}
+        event = Event(Verb.MEMBER_REMOVED, label=actor_label(current.user), changes=changes)
+        team_id = current.team_id
+        current.delete()
+        record(team_id, actor, [event])

@@ -1,0 +1,64 @@
+"""One episode of a flagged video."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from issues.enums import UNRESOLVED, IssueState
+from issues.models.bundles import Video
+from issues.models.teams import Team
+from issues.models.workspaces import Workspace
+
+
+class Issue(models.Model):
+    """Opened when a sync first sees the flag, closed when it is gone. A video flagged again gets a new one."""
+
+    team = models.ForeignKey(Team, models.CASCADE, related_name="issues")
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="issues")
+    video = models.ForeignKey(Video, models.CASCADE, related_name="issues")
+    former = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="later")
+    episode = models.PositiveIntegerField(default=1)  # 2: flagged again for the first time
+    state = models.CharField(max_length=10, choices=IssueState.choices, default=IssueState.OPEN)
+    comment = models.TextField(null=True, blank=True)  # noqa: DJ001 - the manager's words; null: none
+    links = models.JSONField(default=list)  # the media links as they were when it was flagged
+    deadline = models.DateTimeField(null=True, blank=True)
+    verdict = models.CharField(max_length=40, blank=True)  # a code of links.verdicts
+    verdict_class = models.CharField(max_length=10, blank=True)
+    assignee = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="assigned_issues"
+    )
+    opened_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["video"],
+                condition=Q(state__in=[s.value for s in sorted(UNRESOLVED)]),
+                name="issue_one_open_for_a_video",
+            ),
+            models.CheckConstraint(condition=Q(state__in=IssueState.values), name="issue_state_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=[s.value for s in sorted(UNRESOLVED)], closed_at__isnull=True)
+                | Q(state__in=["fixed", "cleared", "moot"], closed_at__isnull=False),
+                name="issue_closed_when_resolved",
+            ),
+        ]
+        indexes = [
+            # queries.issues: the queue, most urgent first
+            models.Index(
+                fields=["team", "deadline", "id"],
+                name="issue_queue",
+                condition=Q(state__in=[s.value for s in sorted(UNRESOLVED)]),
+            ),
+            # queries.issues: resolved ones, latest first
+            models.Index(fields=["team", "state", "-closed_at"], name="issue_resolved"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.video.bundle} #{self.video.position}"
+
+    @property
+    def is_unresolved(self) -> bool:
+        return self.state in UNRESOLVED

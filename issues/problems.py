@@ -1,0 +1,16 @@
+"""What our own rules refuse, said in a sentence that a person can be shown."""
+
+
+class Refusal(Exception):
+    """A domain rule says no. `sentence` is for people, `code` for scripts."""
+
+    code = "REFUSED"
+
+    def __init__(self, sentence: str, *, code: str = "") -> None:
+        self.sentence = sentence
+        self.code = code or self.code
+        super().__init__(sentence)
+
+
+class LeaseLostError(Exception):
+    """Another worker has taken over: whatever this one still does must not be written."""

@@ -1,0 +1,107 @@
+"""The read side of the bundles pages."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from django.db.models import Count, Min, Q, QuerySet
+
+from issues.enums import UNRESOLVED
+from issues.links.verdicts import Verdict, judge_links
+from issues.models import Bundle, Issue, Team, Video
+from issues.queries.pages import Page, decode_cursor, encode_cursor
+from issues.tokportal import constants as c
+
+PAGE_ROWS = 50
+
+SHOWN = {"active": "With a manager", "ended": "Ended", "all": "All"}
+
+
+@dataclass(frozen=True, slots=True)
+class BundleFilters:
+    show: str = "active"
+    text: str = ""
+    workspace: str = ""
+
+    @classmethod
+    def parse(cls, query: Mapping[str, str]) -> "BundleFilters":
+        show = query.get("show", "active")
+        return cls(
+            show=show if show in SHOWN else "active",
+            text=query.get("q", "").strip()[:100].replace("\x00", ""),
+            workspace=query.get("workspace", "").strip()[:80].replace("\x00", ""),
+        )
+
+
+def list_bundles(team: Team, filters: BundleFilters, *, after: str = "") -> Page[Bundle]:
+    """Bundles by title, each with `videos_count`, `open_count` and `open_deadline`."""
+    bundles: QuerySet[Bundle] = Bundle.objects.filter(workspace__team=team).select_related("workspace")
+    if filters.show == "active":
+        bundles = bundles.filter(gone_at=None).exclude(status__in=c.NOT_FLAGGABLE_STATUSES)
+    elif filters.show == "ended":
+        bundles = bundles.filter(Q(gone_at__isnull=False) | Q(status__in=c.ENDED_STATUSES))
+    if filters.workspace:
+        bundles = bundles.filter(workspace__name=filters.workspace)
+    for word in filters.text.split()[:6]:
+        bundles = bundles.filter(
+            Q(title__icontains=word)
+            | Q(external_ref__icontains=word)
+            | Q(tokportal_id__istartswith=word)
+            | Q(country__iexact=word)
+        )
+    bundles = bundles.order_by("title", "pk")
+    cursor = decode_cursor(after, 2) if after else None
+    if cursor and isinstance(cursor[0], str) and isinstance(cursor[1], int):
+        bundles = bundles.filter(Q(title__gt=cursor[0]) | Q(title=cursor[0], pk__gt=cursor[1]))
+    rows = list(bundles[: PAGE_ROWS + 1])
+    more = len(rows) > PAGE_ROWS
+    rows = rows[:PAGE_ROWS]
+    _count(rows)
+    return Page(rows, encode_cursor(rows[-1].title, rows[-1].pk) if more else "")
+
+
+def _count(rows: Sequence[Bundle]) -> None:
+    """Counts for the rows of the page alone, in two queries."""
+    keys = [row.pk for row in rows]
+    videos = dict(
+        Video.objects.filter(bundle__in=keys)
+        .order_by()
+        .values_list("bundle")
+        .annotate(n=Count("pk"))
+        .values_list("bundle", "n")
+    )
+    issues = {
+        row["video__bundle"]: row
+        for row in Issue.objects.filter(video__bundle__in=keys, state__in=UNRESOLVED)
+        .values("video__bundle")
+        .annotate(n=Count("pk"), soonest=Min("deadline"))
+    }
+    for row in rows:
+        row.videos_count = videos.get(row.pk, 0)  # type: ignore[attr-defined]
+        found = issues.get(row.pk)
+        row.open_count = found["n"] if found else 0  # type: ignore[attr-defined]
+        row.open_deadline = found["soonest"] if found else None  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A slot with its open issue, where it has one, and what its link's address says."""
+
+    video: Video
+    issue: Issue | None
+    verdict: Verdict
+
+
+def tiles_of(bundle: Bundle) -> list[Tile]:
+    """All slots of a bundle by position, in two queries."""
+    from django.utils import timezone
+
+    now = timezone.now()
+    issues = {issue.video_id: issue for issue in Issue.objects.filter(video__bundle=bundle).order_by("opened_at", "pk")}
+    return [
+        Tile(
+            video,
+            issues.get(video.pk),
+            judge_links(video.links, video_type=video.video_type, needed_until=video.deadline, now=now),
+        )
+        for video in Video.objects.filter(bundle=bundle).order_by("position")
+    ]

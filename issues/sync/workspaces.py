@@ -1,0 +1,196 @@
+"""Connect a workspace, check and change its keys, pause it."""
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from issues.audit import Actor, Changes, Event, Verb, record
+from issues.enums import WorkspaceState
+from issues.models import Team, Workspace
+from issues.models.workspaces import MAX_SWEEP_MINUTES, MIN_SWEEP_MINUTES
+from issues.problems import Refusal
+from issues.sealed import Secret
+from issues.sync.connection import client_for_key
+from issues.tokportal.budget import Lane
+from issues.tokportal.client import is_secure_or_local
+from issues.tokportal.errors import (
+    ForbiddenError,
+    KeyRefusedError,
+    NotSentError,
+    RateLimitedError,
+    TokPortalError,
+    UnreadableAnswerError,
+)
+from issues.tokportal.payloads import AccountPayload
+
+
+def clean_key(text: str) -> Secret:
+    """A key as TokPortal accepts them: any printable ASCII without spaces. Raises Refusal."""
+    text = text.strip()
+    if not text:
+        raise Refusal("Paste the TokPortal API key.", code="KEY_MISSING")
+    if len(text) > 512 or not all(33 <= ord(character) <= 126 for character in text):
+        raise Refusal("A TokPortal key has no spaces or special characters: copy it again.", code="KEY_MALFORMED")
+    return Secret(text)
+
+
+def clean_base_url(text: str) -> str:
+    """A base URL without its last slash. Raises Refusal for one that may not carry a key."""
+    url = text.strip().rstrip("/")
+    if not is_secure_or_local(url):
+        raise Refusal("The base URL must begin with https://.", code="BASE_URL_INSECURE")
+    return url
+
+
+def check_key(base_url: str, key: Secret) -> AccountPayload:
+    """Ask `GET /me`. Raises Refusal with a sentence that says what is wrong."""
+    try:
+        with client_for_key(base_url, key, Lane.INTERACTIVE) as client:
+            return client.me()
+    except TokPortalError as error:
+        raise Refusal(key_problem(error), code=error.code) from error
+
+
+def key_problem(error: TokPortalError) -> str:
+    """A failed check of a key in one plain sentence."""
+    if isinstance(error, KeyRefusedError):
+        return "TokPortal refuses this key: it is unknown or was revoked. Copy it again from TokPortal's settings."
+    if isinstance(error, ForbiddenError):
+        return "TokPortal does not allow this key to read. Give it the scope “read” or “*”."
+    if isinstance(error, RateLimitedError):
+        return "TokPortal is asked too often with this key right now. Try again in a minute."
+    if isinstance(error, NotSentError):
+        return "TokPortal could not be reached. Check the base URL and the network, then try again."
+    if isinstance(error, UnreadableAnswerError):
+        return "What answers at this base URL is not TokPortal's API. Check the base URL."
+    return "TokPortal did not answer as expected. Try again in a minute."
+
+
+def connect_workspace(
+    *, team: Team, name: str, base_url: str, read_key: str, write_key: str = "", actor: Actor
+) -> Workspace:
+    """Connect a TokPortal account: both keys are checked before anything is saved.
+
+    Raises Refusal where the name is taken or TokPortal does not accept a key.
+    """
+    name, base_url, key = name.strip(), clean_base_url(base_url), clean_key(read_key)
+    second = clean_key(write_key) if write_key.strip() else None
+    if not name:
+        raise Refusal("Give the workspace a name.", code="NAME_MISSING")
+    if Workspace.objects.filter(team=team, name=name).exists():
+        raise Refusal(f"This team has a workspace named “{name}” already.", code="NAME_TAKEN")
+    account = check_key(base_url, key)
+    if second:
+        check_key(base_url, second)
+    now = timezone.now()
+    try:
+        with transaction.atomic():
+            workspace = Workspace(
+                team=team,
+                name=name[:80],
+                base_url=base_url,
+                account_email=account.email,
+                credits=account.credits,
+                next_sweep_at=now,
+            )
+            _set_keys(workspace, key, second)
+            workspace.save()
+            changes: Changes = {
+                "base_url": [None, base_url],
+                "account": [None, account.email],
+                "read_key": [None, "set"],
+                **({"write_key": [None, "set"]} if second else {}),
+            }
+            record(team.pk, actor, [Event.about_workspace(Verb.WORKSPACE_CONNECTED, workspace, changes)])
+    except IntegrityError as error:
+        raise Refusal(f"This team has a workspace named “{name}” already.", code="NAME_TAKEN") from error
+    return workspace
+
+
+def _set_keys(workspace: Workspace, read_key: Secret | None, write_key: Secret | None) -> list[str]:
+    now = timezone.now()
+    fields: list[str] = []
+    for which, key in (("read_key", read_key), ("write_key", write_key)):
+        if key is not None:
+            setattr(workspace, which, key)
+            setattr(workspace, f"{which}_fingerprint", key.fingerprint)
+            setattr(workspace, f"{which}_set_at", now)
+            fields += [which, f"{which}_fingerprint", f"{which}_set_at"]
+    return fields
+
+
+def rotate_key(*, workspace: Workspace, read_key: str = "", write_key: str = "", actor: Actor) -> None:
+    """Replace a key, or both; checked first. A workspace whose key was refused works again afterwards."""
+    new_read = clean_key(read_key) if read_key.strip() else None
+    new_write = clean_key(write_key) if write_key.strip() else None
+    if new_read is None and new_write is None:
+        raise Refusal("Paste the new key.", code="KEY_MISSING")
+    account = check_key(workspace.base_url, new_read) if new_read else None
+    if new_write:
+        check_key(workspace.base_url, new_write)
+    with transaction.atomic():
+        current = Workspace.objects.select_for_update().get(pk=workspace.pk)
+        changes: Changes = {}
+        for which, key in (("read_key", new_read), ("write_key", new_write)):
+            if key is not None:
+                changes[which] = ["set" if getattr(current, f"{which}_fingerprint") else None, "changed"]
+        fields = _set_keys(current, new_read, new_write)
+        if account:
+            current.account_email, current.credits = account.email, account.credits
+        if current.state == WorkspaceState.KEY_REFUSED:
+            changes["state"] = [current.state, WorkspaceState.ACTIVE.value]
+            current.state = WorkspaceState.ACTIVE
+        current.key_refused_code = ""
+        current.next_sweep_at = timezone.now()
+        current.save(update_fields=[*fields, "account_email", "credits", "state", "key_refused_code", "next_sweep_at"])
+        record(current.team_id, actor, [Event.about_workspace(Verb.WORKSPACE_KEY_CHANGED, current, changes)])
+
+
+def change_workspace(*, workspace: Workspace, name: str, sweep_minutes: int, actor: Actor) -> None:
+    """Rename it, or sweep it at another interval."""
+    name = name.strip()[:80]
+    if not MIN_SWEEP_MINUTES <= sweep_minutes <= MAX_SWEEP_MINUTES:
+        raise Refusal(f"Choose an interval from {MIN_SWEEP_MINUTES} minutes to a day.", code="INTERVAL")
+    if Workspace.objects.filter(team=workspace.team_id, name=name).exclude(pk=workspace.pk).exists():
+        raise Refusal(f"This team has a workspace named “{name}” already.", code="NAME_TAKEN")
+    with transaction.atomic():
+        current = Workspace.objects.select_for_update().get(pk=workspace.pk)
+        changes: Changes = {}
+        if name and name != current.name:
+            changes["name"] = [current.name, name]
+            current.name = name
+        if sweep_minutes != current.sweep_minutes:
+            changes["sweep_minutes"] = [current.sweep_minutes, sweep_minutes]
+            current.sweep_minutes = sweep_minutes
+            if current.last_swept_at:
+                current.next_sweep_at = current.last_swept_at + current.sweep_interval
+        if changes:
+            current.save(update_fields=["name", "sweep_minutes", "next_sweep_at"])
+            record(current.team_id, actor, [Event.about_workspace(Verb.WORKSPACE_CHANGED, current, changes)])
+
+
+def pause_workspace(*, workspace: Workspace, paused: bool, actor: Actor) -> None:
+    """Stop or resume its sweeps. Fixes that were submitted already run to their end."""
+    wanted = WorkspaceState.PAUSED if paused else WorkspaceState.ACTIVE
+    with transaction.atomic():
+        current = Workspace.objects.select_for_update().get(pk=workspace.pk)
+        if current.state == wanted:
+            return
+        changes: Changes = {"state": [current.state, wanted.value]}
+        current.state = wanted
+        if not paused:
+            current.next_sweep_at = timezone.now()
+        current.save(update_fields=["state", "next_sweep_at"])
+        verb = Verb.WORKSPACE_PAUSED if paused else Verb.WORKSPACE_RESUMED
+        record(current.team_id, actor, [Event.about_workspace(verb, current, changes)])
+
+
+def refuse_key(*, workspace: Workspace, code: str, actor: Actor) -> None:
+    """TokPortal does not accept the key any more: nothing is asked with it until it was replaced. Idempotent."""
+    with transaction.atomic():
+        current = Workspace.objects.select_for_update().get(pk=workspace.pk)
+        if current.state == WorkspaceState.KEY_REFUSED:
+            return
+        changes: Changes = {"state": [current.state, WorkspaceState.KEY_REFUSED.value], "code": [None, code]}
+        current.state, current.key_refused_code = WorkspaceState.KEY_REFUSED, code[:80]
+        current.save(update_fields=["state", "key_refused_code"])
+        record(current.team_id, actor, [Event.about_workspace(Verb.WORKSPACE_KEY_REFUSED, current, changes)])

@@ -1,0 +1,35 @@
+"""Error pages: plain words and the request id."""
+
+from django.http import HttpRequest, HttpResponse
+from django.template import loader
+
+# Each is short, says what to do, and names the request for whoever looks into the log.
+
+
+def _page(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
+    # Without the request's context processors: whatever broke must not break this page too.
+    content = loader.render_to_string(
+        "errors/page.html",
+        {"status": status, "title": title, "text": text, "request_id": getattr(request, "request_id", "")},
+    )
+    return HttpResponse(content, status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _page(request, 400, "That did not look right", "The browser sent something that cannot be understood.")
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _page(request, 403, "Your role does not allow this", "Ask an owner of the team for another role.")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _page(request, 403, "This page was open for too long", "Go back, reload the page and try again.")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _page(request, 404, "There is nothing here", "The link may be old, or belong to a team you are not in.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _page(request, 500, "Something broke on our side", "Nothing that you saved is lost. Try again in a minute.")

@@ -1,0 +1,139 @@
+"""The queue, an issue, and the fix panel in it."""
+
+import hashlib
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from issues.access import load_editor, load_fix, load_issue, load_membership
+from issues.fixes.outcomes import outcome_of
+from issues.fixes.submit import repair_kinds, submit_links
+from issues.fixes.uploads import cancel_fix
+from issues.forms import LinksForm
+from issues.links.verdicts import judge_link
+from issues.models import Issue
+from issues.problems import Refusal
+from issues.queries.freshness import freshness_of, videos_checked
+from issues.queries.issues import IssueFilters, filter_choices, list_issues, read_issue, steps_of
+from issues.views.chrome import MemberRequest, actor_of, render_page
+
+
+@require_GET
+@login_required
+def issue_list(request: MemberRequest, team_slug: str) -> HttpResponse:
+    """The queue. Asked again by itself (`seen`), it answers 204 while nothing that is shown has changed."""
+    request.membership = load_membership(request.user, team_slug)
+    team = request.membership.team
+    filters = IssueFilters.parse(request.GET)
+    freshness = freshness_of(team)
+    context = {
+        "filters": filters,
+        "list": list_issues(team, filters, after=request.GET.get("after", "")),
+        "freshness": freshness,
+        "videos_checked": videos_checked(team) if freshness.oldest_look else 0,
+    }
+    rows = render_to_string("issues/_rows.html", context, request)
+    context["rows"], context["seen"] = rows, hashlib.sha256(rows.encode()).hexdigest()[:16]
+    if request.htmx and request.htmx.target == "issue-list":
+        if request.GET.get("seen") == context["seen"]:
+            return HttpResponse(status=204)
+        return render_page(request, "issues/_list.html", context)
+    context["choices"] = filter_choices(team)
+    return render_page(request, "issues/list.html", context)
+
+
+@require_GET
+@login_required
+def issue_detail(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
+    """One issue: both voices, the fix panel, the story."""
+    request.membership = load_membership(request.user, team_slug)
+    return _issue_page(request, load_issue(request.membership, pk))
+
+
+def _panel_context(
+    request: MemberRequest, issue: Issue, form: LinksForm | None = None, refusal: str = ""
+) -> dict[str, object]:
+    story = read_issue(request.membership, issue)
+    fix = story.fix
+    return {
+        "story": story,
+        "issue": issue,
+        "fix": fix,
+        "steps": steps_of(fix) if fix and fix.is_unfinished else [],
+        "outcome": outcome_of(fix.code, fix.code_details.get("status", 0)) if fix and fix.code else None,
+        "kinds": [kind.value for kind in repair_kinds(story.video)],
+        "typed": _typed(request, story.fix),
+        "form": form,
+        "refusal": refusal,
+        "can_edit": request.membership.can_edit,
+    }
+
+
+def _typed(request: MemberRequest, fix: object) -> str:
+    """What the person typed: from this very form, else from the failed attempt before."""
+    if request.method == "POST":
+        return str(request.POST.get("links", ""))
+    links = getattr(fix, "typed", None)
+    return "\n".join(links) if links and getattr(fix, "state", "") != "succeeded" else ""
+
+
+def _issue_page(request: MemberRequest, issue: Issue, form: LinksForm | None = None, refusal: str = "") -> HttpResponse:
+    context = _panel_context(request, issue, form, refusal)
+    status = 422 if refusal or (form and form.errors) else 200
+    template = "issues/_panel.html" if request.htmx and request.htmx.target == "fix-panel" else "issues/detail.html"
+    return render_page(request, template, context, status=status)
+
+
+@require_POST
+@login_required
+def submit_fix(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
+    """A fix by link or links."""
+    request.membership = load_editor(request.user, team_slug)
+    issue = load_issue(request.membership, pk)
+    form = LinksForm(request.POST)
+    if not form.is_valid():
+        return _issue_page(request, issue, form)
+    try:
+        submit_links(issue=issue, links=form.cleaned_data["links"], actor=actor_of(request))
+    except Refusal as refusal:
+        return _issue_page(request, load_issue(request.membership, pk), form, refusal.sentence)
+    return _after_change(request, team_slug, pk)
+
+
+def _after_change(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
+    """The panel for HTMX, the whole page by redirect without it."""
+    if request.htmx:
+        return _issue_page(request, load_issue(request.membership, pk))
+    return redirect("issue", team_slug, pk)
+
+
+@require_POST
+@login_required
+def cancel(request: MemberRequest, team_slug: str, fix_id: UUID) -> HttpResponse:
+    """Take back a fix that was not sent yet."""
+    request.membership = load_editor(request.user, team_slug)
+    fix = load_fix(request.membership, fix_id)
+    try:
+        cancel_fix(fix=fix, actor=actor_of(request))
+    except Refusal as refusal:
+        return _issue_page(request, load_issue(request.membership, fix.issue_id), None, refusal.sentence)
+    return _after_change(request, team_slug, fix.issue_id)
+
+
+@require_GET
+@login_required
+def check_link(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
+    """What the addresses in the form tell, while they are typed. Nothing is asked of their hosts."""
+    request.membership = load_membership(request.user, team_slug)
+    issue = load_issue(request.membership, pk)
+    typed = [line.strip() for line in request.GET.get("links", "")[:60_000].splitlines() if line.strip()]
+    verdicts = [
+        (number, judge_link(link, needed_until=issue.deadline, now=timezone.now()))
+        for number, link in enumerate(typed[:50], 1)
+    ]
+    return render_page(request, "issues/_link_check.html", {"verdicts": verdicts, "several": len(typed) > 1})

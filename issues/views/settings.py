@@ -1,0 +1,240 @@
+"""Settings: workspaces and members."""
+
+from uuid import UUID
+
+from allauth.account.forms import ResetPasswordForm
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from issues import members
+from issues.access import load_editor, load_member, load_membership, load_owner, load_workspace
+from issues.enums import Role, WorkspaceState
+from issues.forms import MemberForm, RoleForm, RotateForm, WorkspaceChangeForm, WorkspaceForm
+from issues.models import Membership, SyncRun, Workspace
+from issues.nudge import nudge
+from issues.problems import Refusal
+from issues.queries.freshness import freshness_of
+from issues.sync import workspaces
+from issues.views.chrome import MemberRequest, actor_of, render_page
+
+# --- Workspaces --------------------------------------------------------------------------------------------
+
+
+@require_GET
+@login_required
+def workspace_list(request: MemberRequest, team_slug: str) -> HttpResponse:
+    """The team's TokPortal accounts and how fresh each is."""
+    request.membership = load_membership(request.user, team_slug)
+    freshness = freshness_of(request.membership.team)
+    return render_page(request, "settings/workspaces.html", {"freshness": freshness})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def workspace_connect(request: MemberRequest, team_slug: str) -> HttpResponse:
+    """Connect a TokPortal account; the key is checked at once."""
+    request.membership = load_owner(request.user, team_slug)
+    form = WorkspaceForm(request.POST or None, initial={"base_url": settings.TOKPORTAL_BASE_URL})
+    if request.method == "POST" and form.is_valid():
+        try:
+            workspace = workspaces.connect_workspace(
+                team=request.membership.team, actor=actor_of(request), **form.cleaned_data
+            )
+        except Refusal as refusal:
+            form.add_error(None, refusal.sentence)
+        else:
+            nudge("issues.sweep_workspace", str(workspace.pk))
+            messages.success(
+                request, f"Connected to {workspace.account_email or 'TokPortal'}. The first look has begun."
+            )
+            return redirect("workspaces", team_slug)
+    return render_page(request, "settings/connect.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@require_GET
+@login_required
+def workspace_detail(request: MemberRequest, team_slug: str, workspace_id: UUID) -> HttpResponse:
+    """One workspace: state, keys by fingerprint, the last sweeps."""
+    request.membership = load_membership(request.user, team_slug)
+    return _workspace_page(request, load_workspace(request.membership, workspace_id))
+
+
+def _workspace_page(
+    request: MemberRequest,
+    workspace: Workspace,
+    rotate: RotateForm | None = None,
+    change: WorkspaceChangeForm | None = None,
+) -> HttpResponse:
+    values = {"name": workspace.name, "sweep_minutes": workspace.sweep_minutes}
+    context = {
+        "workspace": workspace,
+        "rotate": rotate or RotateForm(),
+        "change": change or WorkspaceChangeForm(initial=values),
+        "runs": SyncRun.objects.filter(workspace=workspace).order_by("-started_at")[:10],
+    }
+    failed = (rotate and rotate.errors) or (change and change.errors)
+    return render_page(request, "settings/workspace.html", context, status=422 if failed else 200)
+
+
+@require_POST
+@login_required
+def workspace_change(request: MemberRequest, team_slug: str, workspace_id: UUID) -> HttpResponse:
+    """Its name and interval."""
+    request.membership = load_owner(request.user, team_slug)
+    workspace = load_workspace(request.membership, workspace_id)
+    form = WorkspaceChangeForm(request.POST)
+    if form.is_valid():
+        try:
+            workspaces.change_workspace(workspace=workspace, actor=actor_of(request), **form.cleaned_data)
+        except Refusal as refusal:
+            form.add_error(None, refusal.sentence)
+    if form.errors:
+        return _workspace_page(request, workspace, change=form)
+    messages.success(request, "Saved.")
+    return redirect("workspace", team_slug, workspace_id)
+
+
+@require_POST
+@login_required
+def workspace_rotate(request: MemberRequest, team_slug: str, workspace_id: UUID) -> HttpResponse:
+    """Replace a key; the new one is checked first."""
+    request.membership = load_owner(request.user, team_slug)
+    workspace = load_workspace(request.membership, workspace_id)
+    form = RotateForm(request.POST)
+    if form.is_valid():
+        try:
+            workspaces.rotate_key(workspace=workspace, actor=actor_of(request), **form.cleaned_data)
+        except Refusal as refusal:
+            form.add_error(None, refusal.sentence)
+    if form.errors:
+        return _workspace_page(request, workspace, rotate=form)
+    nudge("issues.sweep_workspace", str(workspace.pk))
+    messages.success(request, "The new key works and is in use.")
+    return redirect("workspace", team_slug, workspace_id)
+
+
+@require_POST
+@login_required
+def workspace_check(request: MemberRequest, team_slug: str, workspace_id: UUID) -> HttpResponse:
+    """Ask TokPortal whether the key works."""
+    request.membership = load_owner(request.user, team_slug)
+    workspace = load_workspace(request.membership, workspace_id)
+    try:
+        if workspace.read_key is None:
+            raise Refusal("The workspace has no key.", code="NO_KEY")
+        account = workspaces.check_key(workspace.base_url, workspace.read_key)
+    except Refusal as refusal:
+        messages.error(request, refusal.sentence)
+    else:
+        messages.success(request, f"The key works: {account.email or 'TokPortal answers'}.")
+    return redirect("workspace", team_slug, workspace_id)
+
+
+@require_POST
+@login_required
+def workspace_pause(request: MemberRequest, team_slug: str, workspace_id: UUID) -> HttpResponse:
+    """Pause its sweeps, or resume them (`paused` is 1 or 0)."""
+    request.membership = load_owner(request.user, team_slug)
+    workspace = load_workspace(request.membership, workspace_id)
+    paused = request.POST.get("paused") == "1"
+    if workspace.state == WorkspaceState.KEY_REFUSED:
+        messages.error(request, "TokPortal refuses this workspace's key: replace it first.")
+    else:
+        workspaces.pause_workspace(workspace=workspace, paused=paused, actor=actor_of(request))
+        messages.success(request, "Paused: nothing is asked of TokPortal." if paused else "Resumed.")
+    return redirect("workspace", team_slug, workspace_id)
+
+
+@require_POST
+@login_required
+def workspace_sweep(request: MemberRequest, team_slug: str, workspace_id: UUID) -> HttpResponse:
+    """Look at everything now instead of at the next time."""
+    request.membership = load_editor(request.user, team_slug)
+    workspace = load_workspace(request.membership, workspace_id)
+    Workspace.objects.filter(pk=workspace.pk, state=WorkspaceState.ACTIVE).update(next_sweep_at=timezone.now())
+    nudge("issues.sweep_workspace", str(workspace.pk))
+    messages.success(request, f"Looking at “{workspace.name}” now.")
+    return redirect("issues" if request.POST.get("next") == "issues" else "workspaces", team_slug)
+
+
+# --- Members -----------------------------------------------------------------------------------------------
+
+
+def _members_page(request: MemberRequest, form: MemberForm) -> HttpResponse:
+    team = request.membership.team
+    context = {
+        "form": form,
+        "members": Membership.objects.filter(team=team).select_related("user").order_by("user__email"),
+        "roles": Role.choices,
+    }
+    return render_page(request, "settings/members.html", context, status=422 if form.errors else 200)
+
+
+@require_GET
+@login_required
+def member_list(request: MemberRequest, team_slug: str) -> HttpResponse:
+    """The team's people and their roles."""
+    request.membership = load_membership(request.user, team_slug)
+    return _members_page(request, MemberForm())
+
+
+@require_POST
+@login_required
+def member_add(request: MemberRequest, team_slug: str) -> HttpResponse:
+    """Add a person. Somebody new gets an e-mail with a link to set a password."""
+    request.membership = load_owner(request.user, team_slug)
+    form = MemberForm(request.POST)
+    if not form.is_valid():
+        return _members_page(request, form)
+    data = form.cleaned_data
+    user, is_new = members.get_or_create_user(email=data["email"], name=data["name"])
+    try:
+        members.add_member(team=request.membership.team, user=user, role=Role(data["role"]), actor=actor_of(request))
+    except Refusal as refusal:
+        form.add_error("email", refusal.sentence)
+        return _members_page(request, form)
+    if is_new:
+        reset = ResetPasswordForm({"email": user.email})
+        if reset.is_valid():
+            reset.save(request)
+        messages.success(request, f"{user.email} was added and gets an e-mail with a link to set a password.")
+    else:
+        messages.success(request, f"{user.email} was added.")
+    return redirect("members", team_slug)
+
+
+@require_POST
+@login_required
+def member_role(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
+    """Give a member another role."""
+    request.membership = load_owner(request.user, team_slug)
+    member = load_member(request.membership, pk)
+    form = RoleForm(request.POST)
+    if form.is_valid():
+        try:
+            members.change_role(membership=member, role=Role(form.cleaned_data["role"]), actor=actor_of(request))
+            messages.success(request, f"{member.user} is {Role(form.cleaned_data['role']).label.lower()} now.")
+        except Refusal as refusal:
+            messages.error(request, refusal.sentence)
+    return redirect("members", team_slug)
+
+
+@require_POST
+@login_required
+def member_remove(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
+    """Take a member out of the team, at once."""
+    request.membership = load_owner(request.user, team_slug)
+    member = load_member(request.membership, pk)
+    try:
+        members.remove_member(membership=member, actor=actor_of(request))
+        messages.success(request, f"{member.user} is not in the team any more.")
+    except Refusal as refusal:
+        messages.error(request, refusal.sentence)
+    if member.user_id == request.user.pk:
+        return redirect("home")
+    return redirect("members", team_slug)

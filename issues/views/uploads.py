@@ -1,0 +1,128 @@
+"""What the uploader in the page talks to. Each answer is small JSON; errors carry one sentence for the person."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse, JsonResponse
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST
+
+from issues.access import load_editor, load_fix, load_issue, load_media
+from issues.fixes import uploads
+from issues.problems import Refusal
+from issues.views.chrome import MemberRequest, actor_of
+
+CHUNK = 64 * 1024
+
+
+def _refused(refusal: Refusal, status: int = 422) -> JsonResponse:
+    return JsonResponse({"code": refusal.code, "message": refusal.sentence}, status=status)
+
+
+def _facts(text: bytes) -> list[uploads.FileFacts]:
+    """The files that the browser announces. Raises Refusal for anything that is not such a list."""
+    try:
+        entries: Any = json.loads(text)["files"]
+        return [
+            uploads.FileFacts(
+                filename=str(entry["name"])[-255:] or "file",
+                size=int(entry["size"]),
+                head=bytes.fromhex(str(entry["head"])[:128]),
+            )
+            for entry in entries
+        ]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Refusal("Choose a file.", code="FILE_MISSING") from error
+
+
+@require_POST
+@login_required
+def begin(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
+    """Announce files; answers with the addresses of each file's steps."""
+    request.membership = load_editor(request.user, team_slug)
+    issue = load_issue(request.membership, pk)
+    try:
+        fix = uploads.begin_upload(issue=issue, files=_facts(request.body), actor=actor_of(request))
+    except Refusal as refusal:
+        return _refused(refusal)
+
+    def url(name: str, key: UUID) -> str:
+        return reverse(name, args=[team_slug, key])
+
+    return JsonResponse(
+        {
+            "fix": str(fix.pk),
+            "alive": url("upload_alive", fix.pk),
+            "cancel": url("fix_cancel", fix.pk),
+            "files": [
+                {
+                    "presign": url("upload_presign", media.pk),
+                    "relay": url("upload_relay", media.pk),
+                    "done": url("upload_done", media.pk),
+                    "content_type": media.content_type,
+                }
+                for media in fix.media.all()
+            ],
+        },
+        status=201,
+    )
+
+
+@require_POST
+@login_required
+def presign(request: MemberRequest, team_slug: str, media_id: UUID) -> HttpResponse:
+    """A fresh upload URL for the browser. It is a secret: in this answer alone, never cached."""
+    request.membership = load_editor(request.user, team_slug)
+    media = load_media(request.membership, media_id)
+    try:
+        place = uploads.presign_for_browser(media)
+    except Refusal as refusal:
+        return _refused(refusal)
+    response = JsonResponse({"upload_url": place.upload_url, "content_type": media.content_type})
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_http_methods(["PUT"])
+@login_required
+def relay(request: MemberRequest, team_slug: str, media_id: UUID) -> HttpResponse:
+    """The bytes through us, for where the browser's own PUT to the store is refused. Streamed."""
+    request.membership = load_editor(request.user, team_slug)
+    media = load_media(request.membership, media_id)
+    if request.META.get("CONTENT_LENGTH") != str(media.size):
+        return _refused(Refusal("The file changed while it was uploaded. Choose it again.", code="FILE_CHANGED"))
+
+    def chunks() -> Iterator[bytes]:
+        while chunk := request.read(CHUNK):
+            yield chunk
+
+    try:
+        uploads.relay(media, chunks())
+    except Refusal as refusal:
+        return _refused(refusal, status=502)
+    return JsonResponse({"ok": True})
+
+
+@require_POST
+@login_required
+def done(request: MemberRequest, team_slug: str, media_id: UUID) -> HttpResponse:
+    """The file is in the store. With the last one the fix is sent."""
+    request.membership = load_editor(request.user, team_slug)
+    media = load_media(request.membership, media_id)
+    try:
+        fix = uploads.note_uploaded(media=media, actor=actor_of(request))
+    except Refusal as refusal:
+        return _refused(refusal)
+    return JsonResponse({"state": fix.state})
+
+
+@require_POST
+@login_required
+def alive(request: MemberRequest, team_slug: str, fix_id: UUID) -> HttpResponse:
+    """The upload goes on; 409 where it was cancelled meanwhile."""
+    request.membership = load_editor(request.user, team_slug)
+    fix = load_fix(request.membership, fix_id)
+    return JsonResponse({}, status=200 if uploads.keep_alive(fix) else 409)

@@ -1,0 +1,92 @@
+// Small behaviour for every page: theme, menus, toasts, tabs. Uploads live in upload.js.
+const toasts = () => document.getElementById("toasts");
+
+export function toast(text, kind = "") {
+  const box = document.createElement("div");
+  box.className = `toast ${kind}`;
+  const words = document.createElement("span");
+  words.textContent = text;
+  const close = document.createElement("button");
+  close.type = "button";
+  close.setAttribute("aria-label", "Dismiss");
+  close.textContent = "✕";
+  close.addEventListener("click", () => box.remove());
+  box.append(words, close);
+  toasts().append(box);
+  if (kind !== "error") setTimeout(() => box.remove(), 7000);
+}
+
+document.addEventListener("click", (event) => {
+  const target = event.target instanceof Element ? event.target : null;
+  if (!target) return;
+  if (target.closest("[data-theme-switch]")) {
+    const isDark = getComputedStyle(document.documentElement).colorScheme === "dark";
+    const next = isDark ? "light" : "dark";
+    document.documentElement.dataset.theme = next;
+    localStorage.setItem("theme", next);
+  }
+  const dismiss = target.closest(".toast button");
+  if (dismiss) dismiss.closest(".toast").remove();
+  // A menu closes when one clicks elsewhere.
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(target)) menu.open = false;
+  }
+  const tab = target.closest('[role="tab"]');
+  if (tab) selectTab(tab);
+  const fill = target.closest("[data-fill]");
+  if (fill) {
+    const field = document.getElementById(fill.dataset.into);
+    const tabOf = document.querySelector(`[role="tab"][aria-controls="${field.closest('[role="tabpanel"]')?.id}"]`);
+    if (tabOf) selectTab(tabOf);
+    field.value = fill.dataset.fill;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    field.focus();
+  }
+});
+
+function selectTab(tab) {
+  for (const other of tab.closest('[role="tablist"]').querySelectorAll('[role="tab"]')) {
+    const selected = other === tab;
+    other.setAttribute("aria-selected", String(selected));
+    other.tabIndex = selected ? 0 : -1;
+    document.getElementById(other.getAttribute("aria-controls")).hidden = !selected;
+  }
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  }
+  const tab = event.target instanceof Element ? event.target.closest('[role="tab"]') : null;
+  if (tab && (event.key === "ArrowRight" || event.key === "ArrowLeft")) {
+    const tabs = [...tab.closest('[role="tablist"]').querySelectorAll('[role="tab"]')];
+    const next = tabs[(tabs.indexOf(tab) + (event.key === "ArrowRight" ? 1 : tabs.length - 1)) % tabs.length];
+    selectTab(next);
+    next.focus();
+  }
+});
+
+// A select in a filter applies at once; without JavaScript the button does.
+document.addEventListener("change", (event) => {
+  const form = event.target.closest?.("form[data-auto-submit]");
+  if (form && event.target.matches("select, input[type=date]")) form.requestSubmit();
+});
+
+document.addEventListener("submit", (event) => {
+  const question = event.target.dataset?.confirm;
+  if (question && !window.confirm(question)) event.preventDefault();
+});
+
+document.body.addEventListener("htmx:sendError", () => toast("The server cannot be reached. What you see may be old.", "error"));
+document.body.addEventListener("htmx:responseError", (event) => {
+  const status = event.detail.xhr.status;
+  const id = event.detail.xhr.getResponseHeader("X-Request-ID") || "";
+  const words = {
+    403: "Your role does not allow this.",
+    404: "This is not there any more.",
+  }[status];
+  toast(words || `Something broke on our side (request ${id}). Nothing that you saved is lost.`, "error");
+});
