@@ -25,7 +25,7 @@ class Channel(virtual.Channel):
 
     def _folder(self, queue: str) -> Path:
         connection = self.connection.client
-        # embedded:///var/lib/x arrives as virtual_host "var/lib/x" (URL parsing eats the first slash).
+        # embedded://localhost/var/lib/x arrives as virtual_host "var/lib/x" (URL parsing eats the first slash).
         folder = Path("/" + str(connection.virtual_host).lstrip("/")) / queue.replace("/", "_")
         folder.mkdir(parents=True, exist_ok=True)
         return folder
@@ -62,7 +62,7 @@ class Channel(virtual.Channel):
 
 
 class Transport(virtual.Transport):
-    """`embedded:///absolute/folder`."""
+    """`embedded://localhost/absolute/folder`."""
 
     Channel = Channel
     implements = virtual.Transport.implements.extend(asynchronous=False, exchange_type=frozenset(["direct", "topic"]))

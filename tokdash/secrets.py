@@ -41,7 +41,7 @@ def set_demo_environment() -> None:
         **local_secrets(demo_dir / "secrets.json"),
         "DEBUG": "0",
         "DATABASE_URL": f"sqlite:///{demo_dir / 'tokdash.sqlite3'}",
-        "CELERY_BROKER_URL": f"embedded://{demo_dir / 'broker'}",
+        "CELERY_BROKER_URL": f"embedded://localhost{demo_dir / 'broker'}",
         "CACHE_URL": f"filecache://{demo_dir / 'cache'}",
         "ALLOWED_HOSTS": "127.0.0.1,localhost,[::1]",
         "TOKDASH_STATIC_ROOT": str(demo_dir / "static"),

@@ -180,7 +180,7 @@ TOKPORTAL_FIX_DEADLINE = env.float("TOKPORTAL_FIX_DEADLINE", default=300.0)
 UPLOAD_MAX_BYTES = env.int("TOKDASH_UPLOAD_MAX_BYTES", default=4 * 1024**3)
 
 # --- Celery: wakes workers up; the database is the queue -----------------------------------------------------
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=f"embedded://{VAR_DIR / 'broker'}")
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=f"embedded://localhost{VAR_DIR / 'broker'}")
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True

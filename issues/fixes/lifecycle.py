@@ -102,9 +102,10 @@ class _Driver:
         self.bundle_id = self.fix.issue.video.bundle.tokportal_id
         self.position = self.fix.issue.video.position
         self.lease: LeaseKeeper | None = None
-        # The history says who submitted it; the steps of the machine are its own, under the same request id.
+        # The machine's steps are its own, done for whoever submitted the fix, under the same request id.
+        person = self.fix.actor_name.split(" <")[0]
         self.actor = Actor(
-            name=self.fix.actor_name, origin=Actor.system().origin, user=self.fix.actor, request_id=self.fix.request_id
+            name=f"TokDash, for {person}"[:160], origin=Actor.system().origin, user=self.fix.actor, request_id=self.fix.request_id
         )
 
     def renew(self) -> bool:

@@ -20,7 +20,8 @@ from issues.enums import FixKind, FixState, MediaKind, MediaState
 from issues.fixes.moves import MoveError, move
 from issues.fixes.outcomes import OUTCOMES
 from issues.fixes.sniff import check_file
-from issues.fixes.submit import MAX_IMAGES, body_of, create_fix, upload_kind
+from issues.fixes.submit import MAX_IMAGES, body_of, check_links, create_fix, upload_kind
+from issues.links.urls import shown_url
 from issues.models import Fix, Issue, MediaFile
 from issues.nudge import nudge
 from issues.problems import Refusal
@@ -42,8 +43,11 @@ class FileFacts:
     head: bytes
 
 
-def begin_upload(*, issue: Issue, files: Sequence[FileFacts], actor: Actor) -> Fix:
-    """A fix in state `uploading` with its files in order. Raises Refusal for files that this slot cannot take."""
+def begin_upload(*, issue: Issue, files: Sequence[FileFacts | str], actor: Actor) -> Fix:
+    """A fix in state `uploading` with its files in order. Raises Refusal for files that this slot cannot take.
+
+    In a carousel a link may stand for an image that is on the web already.
+    """
     kind = upload_kind(issue.video)
     media_kind = MediaKind.VIDEO if kind == FixKind.VIDEO_FILE else MediaKind.IMAGE
     if not files:
@@ -52,18 +56,11 @@ def begin_upload(*, issue: Issue, files: Sequence[FileFacts], actor: Actor) -> F
         raise Refusal("A video slot takes one file.", code="TOO_MANY_FILES")
     if len(files) > MAX_IMAGES:
         raise Refusal(f"A carousel takes at most {MAX_IMAGES} images.", code="TOO_MANY_IMAGES")
-    types = [
-        check_file(
-            filename=file.filename,
-            head=file.head,
-            size=file.size,
-            kind=media_kind,
-            max_bytes=settings.UPLOAD_MAX_BYTES,
-        )
-        for file in files
+    rows = [
+        _row(entry, number, media_kind) if isinstance(entry, FileFacts) else _linked(entry, number, kind)
+        for number, entry in enumerate(files, 1)
     ]
     with transaction.atomic():
-        # The media rows first in the same transaction as the history's lock: create_fix writes the history last.
         fix = create_fix(
             issue=issue,
             kind=kind,
@@ -72,18 +69,35 @@ def begin_upload(*, issue: Issue, files: Sequence[FileFacts], actor: Actor) -> F
             typed=[],
             lease_until=timezone.now() + UPLOAD_LEASE,
         )
-        MediaFile.objects.bulk_create(
-            MediaFile(
-                fix=fix,
-                order=number,
-                kind=media_kind,
-                filename=file.filename.replace("\x00", "")[-255:],
-                content_type=content_type,
-                size=file.size,
-            )
-            for number, (file, content_type) in enumerate(zip(files, types, strict=True), 1)
-        )
+        for row in rows:
+            row.fix = fix
+        MediaFile.objects.bulk_create(rows)
     return fix
+
+
+def _row(file: FileFacts, order: int, media_kind: MediaKind) -> MediaFile:
+    content_type = check_file(
+        filename=file.filename,
+        head=file.head,
+        size=file.size,
+        kind=media_kind,
+        max_bytes=settings.UPLOAD_MAX_BYTES,
+    )
+    name = file.filename.replace("\x00", "")[-255:]
+    return MediaFile(order=order, kind=media_kind, filename=name, content_type=content_type, size=file.size)
+
+
+def _linked(link: str, order: int, kind: FixKind) -> MediaFile:
+    [link] = check_links(FixKind.CAROUSEL_URLS if kind == FixKind.IMAGE_FILES else FixKind.URL, [link])
+    return MediaFile(
+        order=order,
+        kind=MediaKind.IMAGE,
+        filename=shown_url(link)[-255:],
+        content_type="",
+        size=0,
+        state=MediaState.UPLOADED,
+        public_url=link,
+    )
 
 
 def keep_alive(fix: Fix) -> bool:

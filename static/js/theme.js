@@ -1,5 +1,6 @@
 // Before the first paint: the theme that the person has chosen, if any, and the browser's time zone for the server.
 (() => {
+  document.documentElement.classList.add("js");
   const chosen = localStorage.getItem("theme");
   if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;

@@ -118,13 +118,14 @@ class Upload {
     this.say("");
     this.cancelled = false;
     this.working(true);
-    this.progress(0, 1);
+    const total = this.files.reduce((sum, file) => sum + file.size, 0);
+    this.started = performance.now();
+    this.progress(0, total);
     let alive;
     try {
       const files = await Promise.all(this.files.map(async (file) => ({ name: file.name, size: file.size, head: await headOf(file) })));
       this.plan = await post(this.root.dataset.begin, { files });
       alive = setInterval(() => post(this.plan.alive).catch(() => {}), 30000);
-      const total = this.files.reduce((sum, file) => sum + file.size, 0);
       this.started = performance.now();
       let before = 0;
       for (const [index, file] of this.files.entries()) {

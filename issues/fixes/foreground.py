@@ -1,0 +1,176 @@
+"""Fix from a command: no worker is needed, and one that runs does no harm."""
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from django.utils import timezone
+
+from issues.audit import Actor
+from issues.enums import CAN_EDIT, UNRESOLVED, FixState, MediaState
+from issues.fixes.lifecycle import LEASE_SECONDS, drive_fix
+from issues.fixes.moves import MoveError, move
+from issues.fixes.outcomes import outcome_of
+from issues.fixes.sniff import HEAD_BYTES
+from issues.fixes.submit import repair_kinds, submit_links
+from issues.fixes.uploads import FileFacts, begin_upload, keep_alive, note_uploaded, put_file, upload_problem
+from issues.leases import LeaseKeeper
+from issues.models import Bundle, Fix, Issue, Membership, Team, User, Video, Workspace
+from issues.problems import Refusal
+from issues.sync import mirror
+from issues.sync.connection import open_client
+from issues.tokportal import constants as c
+from issues.tokportal.budget import Lane
+from issues.tokportal.errors import ForbiddenError, NotFoundError, TokPortalError
+
+UPLOAD_TRIES = 3
+
+
+def find_issue(teams: Sequence[Team], user: User, bundle_id: str, position: int, actor: Actor) -> Issue:
+    """The unresolved issue of this slot among the user's teams.
+
+    Where none is known, TokPortal is asked: the flag may be newer than our last look. Raises Refusal with TokPortal's
+    code for what cannot be fixed.
+    """
+    memberships = Membership.objects.filter(team__in=teams, user=user, role__in=CAN_EDIT)
+    allowed = [membership.team_id for membership in memberships]
+    if not allowed:
+        raise Refusal("This member is a viewer and changes nothing.", code="FORBIDDEN")
+    issue = _known_issue(allowed, bundle_id, position)
+    if issue is None:
+        _look_now(allowed, bundle_id, position, actor)
+        issue = _known_issue(allowed, bundle_id, position)
+    if issue is None:
+        raise _refusal(c.VIDEO_NO_DOWNLOAD_ISSUE)
+    return issue
+
+
+def _known_issue(teams: Sequence[int], bundle_id: str, position: int) -> Issue | None:
+    return (
+        Issue.objects.filter(
+            team__in=teams,
+            video__bundle__tokportal_id=bundle_id,
+            video__position=position,
+            state__in=UNRESOLVED,
+        )
+        .select_related("video__bundle", "workspace")
+        .first()
+    )
+
+
+def _refusal(code: str) -> Refusal:
+    outcome = outcome_of(code)
+    return Refusal(f"{outcome.say} {outcome.next_step}", code=code)
+
+
+def _look_now(teams: Sequence[int], bundle_id: str, position: int, actor: Actor) -> None:
+    """Ask TokPortal for the bundle in each workspace that may have it, and mirror what it says."""
+    known = Workspace.objects.filter(bundles__tokportal_id=bundle_id, team__in=teams)
+    workspaces = list(known) or list(Workspace.objects.filter(team__in=teams))
+    if not workspaces:
+        raise Refusal("No workspace is connected yet.", code="NO_WORKSPACE")
+    answers = [_look_into(workspace, bundle_id, position, actor) for workspace in workspaces]
+    if "" not in answers:
+        # What is most telling: a position that is wrong in a bundle that exists, then whose it is, then nothing at all.
+        order = (c.VIDEO_POSITION_OUT_OF_RANGE, c.VIDEO_NOT_FOUND, c.BUNDLE_NOT_OWNED)
+        raise _refusal(next((code for code in order if code in answers), answers[0]))
+
+
+def _look_into(workspace: Workspace, bundle_id: str, position: int, actor: Actor) -> str:
+    """Mirror the bundle; an empty string where the slot was found, else the code that says why not."""
+    asked_at: datetime = timezone.now()
+    try:
+        with open_client(workspace, Lane.INTERACTIVE) as client:
+            payload = client.get_bundle(bundle_id)
+            answer = client.list_videos(bundle_id)
+    except NotFoundError as error:
+        return error.code if error.code in {c.BUNDLE_NOT_FOUND, c.VIDEO_NOT_FOUND} else c.BUNDLE_NOT_FOUND
+    except ForbiddenError as error:
+        return error.code
+    except TokPortalError as error:
+        outcome = outcome_of(error.code, error.status)
+        raise Refusal(f"{outcome.say} {outcome.next_step}", code=error.code) from error
+    mirror.mirror_listing(workspace, [payload], seen_at=asked_at, actor=actor)
+    bundle = Bundle.objects.get(workspace=workspace, tokportal_id=payload.id)
+    mirror.mirror_videos(bundle, answer, asked_at=asked_at, actor=actor)
+    if Video.objects.filter(bundle=bundle, position=position).exists():
+        return ""
+    quantity = payload.videos_quantity
+    return c.VIDEO_POSITION_OUT_OF_RANGE if quantity is not None and position > quantity else c.VIDEO_NOT_FOUND
+
+
+def fix_with_links(*, issue: Issue, links: Sequence[str], is_carousel: bool, actor: Actor) -> Fix:
+    """A fix by link; says so where the slot takes another kind."""
+    _check_kind(issue, is_carousel=is_carousel)
+    return submit_links(issue=issue, links=links, actor=actor)
+
+
+def _check_kind(issue: Issue, *, is_carousel: bool) -> None:
+    kinds = {kind.value for kind in repair_kinds(issue.video)}
+    if kinds and is_carousel != ("carousel_urls" in kinds):
+        wanted = "images (--image)" if "carousel_urls" in kinds else "a video (--url or --file)"
+        raise Refusal(f"This slot is a {issue.video.video_type}: it takes {wanted}.", code="WRONG_KIND")
+
+
+def fix_with_files(*, issue: Issue, files: Sequence[Path | str], actor: Actor) -> Fix:
+    """Upload files from this machine, then fix with them. For a carousel, links (`str`) may stand between files."""
+    facts: list[FileFacts | str] = []
+    for entry in files:
+        if isinstance(entry, str):
+            facts.append(entry)
+            continue
+        with entry.open("rb") as file:
+            facts.append(FileFacts(entry.name, entry.stat().st_size, file.read(HEAD_BYTES)))
+    fix = begin_upload(issue=issue, files=facts, actor=actor)
+    try:
+        with LeaseKeeper(lambda: keep_alive(fix), every=20):
+            _upload(fix, files, actor)
+    except (Refusal, OSError, KeyboardInterrupt) as error:
+        code = error.code if isinstance(error, Refusal) else "UPLOAD_ABANDONED"
+        _give_up(fix, code, actor)
+        if isinstance(error, OSError):
+            raise Refusal("The file could not be read to its end.", code="FILE_UNREADABLE") from error
+        raise
+    fix.refresh_from_db()
+    return fix
+
+
+def _upload(fix: Fix, files: Sequence[Path | str], actor: Actor) -> None:
+    media_rows = list(fix.media.select_related("fix__issue__video__bundle").order_by("order"))
+    with open_client(fix.issue.workspace, Lane.FIX, for_fixing=True) as client:
+        for media, entry in zip(media_rows, files, strict=True):
+            if media.state == MediaState.UPLOADED:
+                continue
+            assert isinstance(entry, Path)  # noqa: S101 - links are uploaded already
+            for attempt in range(1, UPLOAD_TRIES + 1):
+                try:
+                    with entry.open("rb") as source:
+                        put_file(media, source, client)
+                    break
+                except TokPortalError as error:
+                    # Each try asks for a fresh place; a PUT publishes nothing, so repeating it is harmless.
+                    if attempt == UPLOAD_TRIES or not error.retryable:
+                        raise upload_problem(error) from error
+                    time.sleep(attempt)
+            media.refresh_from_db()
+            note_uploaded(media=media, actor=actor)
+
+
+def _give_up(fix: Fix, code: str, actor: Actor) -> None:
+    try:
+        move(fix.pk, FixState.REJECTED, actor=actor, fence=None, code=code)
+    except MoveError:
+        return  # ended already
+
+
+def wait_for_end(fix: Fix, *, pause: float = 0.2) -> Fix:
+    """Drive the fix, or watch whoever does, until it has ended."""
+    while True:
+        drive_fix(fix.pk)
+        fix = Fix.objects.select_related("issue").get(pk=fix.pk)
+        if not fix.is_unfinished:
+            return fix
+        now = timezone.now()
+        waits = [(moment - now).total_seconds() for moment in (fix.next_try_at, fix.lease_until) if moment]
+        time.sleep(min(max([pause, *waits]), LEASE_SECONDS / 10))
