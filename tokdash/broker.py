@@ -24,17 +24,17 @@ class Channel(virtual.Channel):
     """A queue is a folder; a message a file in it, named so that sorting gives first in, first out."""
 
     def _folder(self, queue: str) -> Path:
-        connection = self.connection.client
+        connection: Any = self.connection.client
         # embedded://localhost/var/lib/x arrives as virtual_host "var/lib/x" (URL parsing eats the first slash).
         folder = Path("/" + str(connection.virtual_host).lstrip("/")) / queue.replace("/", "_")
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:
+    def _put(self, queue: str, message: Any, **kwargs: Any) -> None:
         folder = self._folder(queue)
         name = f"{time.time_ns():020d}.{uuid.uuid4().hex}"
         hidden = folder / f".{name}"
-        hidden.write_bytes(str_to_bytes(dumps(payload)))
+        hidden.write_bytes(str_to_bytes(dumps(message)))
         hidden.rename(folder / f"{name}.msg")
 
     def _get(self, queue: str, timeout: float | None = None) -> Any:

@@ -125,7 +125,9 @@ TEMPLATES = [
 ]
 
 # --- Data --------------------------------------------------------------------------------------------------
-DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'tokdash.sqlite3'}")}
+if not env.str("DATABASE_URL", default=""):
+    env.ENVIRON["DATABASE_URL"] = f"sqlite:///{VAR_DIR / 'tokdash.sqlite3'}"
+DATABASES = {"default": env.db_url("DATABASE_URL")}
 DATABASES["default"]["ATOMIC_REQUESTS"] = False
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # Four writing processes for 15 s: no error with these; 46,845 "database is locked" with deferred ones.
@@ -215,7 +217,7 @@ CELERY_BEAT_SCHEDULE = {
     "resume-fixes": {"task": "issues.resume_fixes", "schedule": 5.0, "options": {"expires": 10}},
     "sweep-due": {"task": "issues.sweep_due_workspaces", "schedule": 10.0, "options": {"expires": 20}},
 }
-CELERY_BEAT_SCHEDULE_FILENAME = env.str("TOKDASH_BEAT_FILE", default=str(VAR_DIR / "celerybeat-schedule"))
+CELERY_BEAT_SCHEDULE_FILENAME = env.str("TOKDASH_BEAT_FILE", default="") or str(VAR_DIR / "celerybeat-schedule")
 
 # --- Pages -------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
@@ -224,7 +226,7 @@ USE_TZ = True
 USE_I18N = True
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = env.str("TOKDASH_STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
+STATIC_ROOT = env.str("TOKDASH_STATIC_ROOT", default="") or str(BASE_DIR / "staticfiles")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

@@ -10,6 +10,7 @@ import logging
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -105,7 +106,10 @@ class _Driver:
         # The machine's steps are its own, done for whoever submitted the fix, under the same request id.
         person = self.fix.actor_name.split(" <")[0]
         self.actor = Actor(
-            name=f"TokDash, for {person}"[:160], origin=Actor.system().origin, user=self.fix.actor, request_id=self.fix.request_id
+            name=f"TokDash, for {person}"[:160],
+            origin=Actor.system().origin,
+            user=self.fix.actor,
+            request_id=self.fix.request_id,
         )
 
     def renew(self) -> bool:
@@ -157,7 +161,7 @@ class _Driver:
         """Commit `sending`, then send the stored bytes under the stored key."""
         self._check_lease()
         now = timezone.now()
-        fields = {"tries": self.fix.tries + 1, "first_sent_at": self.fix.first_sent_at or now}
+        fields: dict[str, Any] = {"tries": self.fix.tries + 1, "first_sent_at": self.fix.first_sent_at or now}
         if self.fix.state == FixState.SENDING:
             self._update(**fields)
         else:
@@ -242,7 +246,7 @@ class _Driver:
     def _send_failed(self, client: TokPortalClient, error: TokPortalError) -> None:
         self._check_lease()
         logger.info("fix %s: %s (%s)", self.fix.pk, error.code, error.status)
-        about = {"tokportal_request_id": error.request_id}
+        about: dict[str, Any] = {"tokportal_request_id": error.request_id}
         too_old = timezone.now() - self.fix.created_at > GIVE_UP_AFTER
         # A send that certainly did not happen, or was refused, is no open outcome.
         not_counted = max(self.fix.tries - 1, 0)
@@ -271,7 +275,7 @@ class _Driver:
             details = {"status": error.status, "message": error.message[:300]}
             self._move(FixState.REJECTED, code=error.code, code_details=details, **about)
 
-    def _requeue(self, seconds: float, earlier_open: bool, **fields: object) -> None:
+    def _requeue(self, seconds: float, earlier_open: bool, **fields: Any) -> None:
         """Nothing was sent this time. After an earlier open send it stays `sending`: that outcome is still open."""
         fields["next_try_at"] = timezone.now() + timedelta(seconds=seconds)
         fields["lease_until"] = None
@@ -325,7 +329,7 @@ class _Driver:
         if self.lease is not None:
             self.lease.check()
 
-    def _move(self, to: FixState, *, changes: Changes | None = None, **fields: object) -> None:
+    def _move(self, to: FixState, *, changes: Changes | None = None, **fields: Any) -> None:
         issue = self.fix.issue
         self.fix = move(self.fix.pk, to, actor=self.actor, fence=self.fence, changes=changes, **fields)
         issue.state = self.fix.issue.state

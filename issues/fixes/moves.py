@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -45,7 +46,7 @@ class MoveError(RuntimeError):
 
 
 def move(
-    fix_id: object,
+    fix_id: UUID | str,
     to: FixState,
     *,
     actor: Actor,

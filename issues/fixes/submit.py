@@ -8,7 +8,7 @@ from functools import partial
 from django.db import transaction
 from django.utils import timezone
 
-from issues.audit import Actor, Event, Verb, record
+from issues.audit import Actor, Changes, Event, Verb, record
 from issues.enums import UPLOAD_KINDS, FixKind, FixState, IssueState
 from issues.links.urls import is_web_link, shown_url
 from issues.models import Fix, Issue, Video
@@ -111,7 +111,7 @@ def create_fix(*, issue: Issue, kind: FixKind, actor: Actor, body: str, typed: S
         fix.save(force_insert=True)
         current.state = IssueState.FIXING
         current.save(update_fields=["state"])
-        changes = {
+        changes: Changes = {
             "state": [None, state.value],
             "kind": [None, kind.value],
             "links": [[shown_url(link) for link in current.links], [shown_url(link) for link in typed] or None],

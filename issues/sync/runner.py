@@ -21,9 +21,11 @@ from issues.problems import LeaseLostError, Refusal
 from issues.sync import mirror
 from issues.sync.connection import open_client
 from issues.sync.workspaces import refuse_key
+from issues.tokportal import constants as c
 from issues.tokportal.budget import Lane
 from issues.tokportal.client import TokPortalClient
 from issues.tokportal.errors import KeyRefusedError, NotFoundError, TokPortalError
+from issues.tokportal.payloads import BundlePayload
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +129,7 @@ class _Sweep:
         return self._finish(SyncState.DONE, self.run.code)
 
     def _sweep(self, client: TokPortalClient) -> None:
-        page = []
+        page: list[BundlePayload] = []
         for payload in client.iter_bundles(per_page=PAGE_ROWS):
             page.append(payload)
             if len(page) == PAGE_ROWS:
@@ -157,7 +159,7 @@ class _Sweep:
             self.run.requests, self.run.throttled = client.usage.requests, client.usage.throttled
             self.on_progress(self.run)
 
-    def _mirror_page(self, page: list[mirror.BundlePayload]) -> None:
+    def _mirror_page(self, page: list[BundlePayload]) -> None:
         self._checked()
         self.run.bundles += len(page)
         self._count(mirror.mirror_listing(self.workspace, page, seen_at=timezone.now(), actor=self.actor))
@@ -166,7 +168,7 @@ class _Sweep:
     def _bundles_to_read(self) -> list[Bundle]:
         """Those that can be flagged, first those with open issues, then by the soonest deadline."""
         can_be_flagged = Bundle.objects.filter(workspace=self.workspace, gone_at=None).exclude(
-            status__in=mirror.c.NOT_FLAGGABLE_STATUSES
+            status__in=c.NOT_FLAGGABLE_STATUSES
         )
         return list(
             can_be_flagged.annotate(
@@ -200,6 +202,9 @@ class _Sweep:
         run = self.run
         run.state, run.code, run.finished_at = state, code[:80], now
         with transaction.atomic():
+            ours = Workspace.objects.select_for_update().filter(pk=self.workspace.pk, sweep_fence=self.fence)
+            if not ours:
+                run.state, run.code = SyncState.INTERRUPTED, "LEASE_LOST"
             run.save()
             done = state == SyncState.DONE
             pause = self.workspace.sweep_interval if done else min(RETRY_AFTER_FAILURE, self.workspace.sweep_interval)

@@ -1,0 +1,25 @@
+# The image for web, worker and beat. Built in two steps, runs without root.
+FROM python:3.13-slim AS build
+WORKDIR /app
+COPY requirements/bootstrap.txt requirements/base.txt requirements/
+RUN python -m venv /venv \
+ && /venv/bin/pip install --no-cache-dir --require-hashes -r requirements/bootstrap.txt \
+ && /venv/bin/uv pip install --no-cache --python /venv/bin/python --require-hashes -r requirements/base.txt
+COPY manage.py pyproject.toml ./
+COPY tokdash tokdash
+COPY issues issues
+COPY templates templates
+COPY static static
+# Any secrets do: collecting static files uses none, and these stay in this step.
+RUN SECRET_KEY=build TOKDASH_FIELD_KEYS=MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA= \
+    /venv/bin/python manage.py collectstatic --no-input
+
+FROM python:3.13-slim
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+RUN useradd --create-home --uid 10001 tokdash && mkdir -p /app/var && chown tokdash /app/var
+WORKDIR /app
+COPY --from=build /venv /venv
+COPY --from=build /app /app
+USER tokdash
+EXPOSE 8000
+CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--blocking-threads", "4", "tokdash.wsgi:application"]

@@ -1,0 +1,27 @@
+#!/bin/sh
+# The whole check, as `make test` runs it: the checks, then the tests on SQLite, then again on PostgreSQL with Redis
+# where those answer. What could not be run is said at the end, and fails where TOKDASH_REQUIRE_ALL=1 (as in CI).
+set -eu
+BIN=${BIN:-.venv/bin}
+sh tests/run_checks.sh
+skipped=""
+export PYTHONWARNINGS=default
+
+printf '\n== tests on SQLite with the embedded broker\n'
+DATABASE_URL= "$BIN/python" -m pytest -n 2 --dist loadgroup -q ${PYTEST_ARGS:-}
+
+POSTGRES=${TEST_DATABASE_URL:-postgres://postgres@127.0.0.1:5432/test}
+REDIS=${TEST_REDIS_URL:-redis://127.0.0.1:6379/9}
+if "$BIN/python" tests/reachable.py "$POSTGRES" "$REDIS"; then
+  printf '\n== tests on PostgreSQL with Redis\n'
+  DATABASE_URL=$POSTGRES CELERY_BROKER_URL=$REDIS "$BIN/python" -m pytest -n 2 --dist loadgroup -q -m "not browser" ${PYTEST_ARGS:-}
+else
+  skipped="$skipped PostgreSQL+Redis"
+fi
+test -x "${CHROMIUM:-/usr/bin/chromium}" || skipped="$skipped browser"
+
+if [ -n "$skipped" ]; then
+  printf '\nNOT RUN on this machine:%s\n' "$skipped"
+  if [ "${TOKDASH_REQUIRE_ALL:-0}" = 1 ]; then exit 1; fi
+fi
+printf '\nThe whole check has passed.\n'
