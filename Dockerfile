@@ -20,6 +20,6 @@ RUN useradd --create-home --uid 10001 tokdash && mkdir -p /app/var && chown tokd
 WORKDIR /app
 COPY --from=build /venv /venv
 COPY --from=build /app /app
-USER tokdash
+USER 10001
 EXPOSE 8000
 CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--blocking-threads", "4", "tokdash.wsgi:application"]

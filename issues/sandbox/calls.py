@@ -1,0 +1,396 @@
+"""The calls of the API: each takes an authenticated `Call` and gives status and body as the contract has them."""
+
+import json
+import re
+import secrets
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.parser import HeaderParser
+from typing import Any
+from urllib.parse import unquote
+
+from issues.sandbox.http import Handler
+from issues.sandbox.storage import Store
+from issues.sandbox.world import ApiFailure, Bundle, Key, Video, World, stamp
+from issues.tokportal import constants as c
+
+LIST_FILTERS = ("status", "bundle_type", "platform", "external_ref", "account_status")
+
+
+@dataclass
+class Call:
+    """One authenticated request."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    body: bytes
+    headers: Any
+    key: Key
+    request_id: str
+
+    def json(self, known: set[str]) -> dict[str, Any]:
+        """The JSON body; unknown fields are refused as TokPortal does."""
+        try:
+            data = json.loads(self.body or b"{}")
+        except ValueError:
+            raise ApiFailure(400, c.VALIDATION_ERROR, "The body is not JSON") from None
+        if not isinstance(data, dict):
+            raise ApiFailure(400, c.VALIDATION_ERROR, "The body must be an object")
+        if unknown := set(data) - known:
+            raise ApiFailure(400, c.UNKNOWN_FIELD, "Unknown field", {"fields": sorted(unknown)})
+        return data
+
+    @property
+    def dry_run(self) -> bool:
+        return self.method != "GET" and self.headers.get(c.DRY_RUN_HEADER, "").lower() == "true"
+
+
+def error_body(code: str, message: str, details: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"error": {"code": code, "message": message, "details": details or {}}}
+
+
+def _data(value: Any, status: int = 200) -> tuple[int, Any]:
+    return status, {"data": value}
+
+
+# --- Calls -------------------------------------------------------------------------------------------------
+
+
+def get_me(handler: Handler, app: Any, call: Call) -> tuple[int, Any]:
+    return _data(
+        {"email": call.key.owner, "credits": app.world.credits[call.key.owner], "id": f"usr_{call.key.owner[:4]}"}
+    )
+
+
+def list_bundles(handler: Handler, app: Any, call: Call) -> tuple[int, Any]:
+    try:
+        page, per_page = int(call.query.get("page", "1")), int(call.query.get("per_page", c.DEFAULT_PER_PAGE))
+    except ValueError:
+        raise ApiFailure(400, c.VALIDATION_ERROR, "page and per_page are numbers") from None
+    if page < 1 or not 1 <= per_page <= c.MAX_PER_PAGE:
+        raise ApiFailure(400, c.VALIDATION_ERROR, "page from 1, per_page from 1 to 100")
+    with app.world.lock:
+        found = [
+            entry
+            for bundle in app.world.bundles.values()
+            if bundle.owner == call.key.owner
+            for entry in [bundle.to_json()]
+            if all(str(entry.get(name) or "") == call.query[name] for name in LIST_FILTERS if name in call.query)
+        ]
+    shift = app.faults.take(frozenset({"shift_listing"}), "GET", call.path)
+    if shift and page > 1:
+        # A new bundle came in on top while the client was between two pages: entries move down.
+        found = found[-int(shift.params.get("by", 1)) :] + found
+    pages = (len(found) + per_page - 1) // per_page
+    rows = found[(page - 1) * per_page : page * per_page]
+    about = {"page": page, "per_page": per_page, "total": len(found), "total_pages": pages}
+    return 200, {"data": rows, "pagination": about}
+
+
+def get_bundle(handler: Handler, app: Any, call: Call, bundle_id: str) -> tuple[int, Any]:
+    return _data(app.world.bundle(bundle_id, call.key.owner).to_json())
+
+
+def list_videos(handler: Handler, app: Any, call: Call, bundle_id: str) -> tuple[int, Any]:
+    with app.world.lock:
+        return _data([video.to_json() for video in app.world.bundle(bundle_id, call.key.owner).videos])
+
+
+def get_video(handler: Handler, app: Any, call: Call, bundle_id: str, position: str) -> tuple[int, Any]:
+    with app.world.lock:
+        bundle = app.world.bundle(bundle_id, call.key.owner)
+        return _data(app.world.video(bundle, int(position)).to_json())
+
+
+def fix_download(handler: Handler, app: Any, call: Call, bundle_id: str, position: str) -> tuple[int, Any]:
+    world: World = app.world
+    bundle = world.bundle(bundle_id, call.key.owner)
+    video = world.video(bundle, int(position))
+    body = call.json({"video_url", "carousel_images"})
+    if len(body) != 1:
+        raise ApiFailure(400, c.VALIDATION_ERROR, "Give exactly one of video_url and carousel_images")
+    url, images = body.get("video_url"), body.get("carousel_images")
+    if url is not None and (video.video_type != "video" or not isinstance(url, str) or not url):
+        raise ApiFailure(400, c.VALIDATION_ERROR, "video_url is for videos")
+    if images is not None and (
+        video.video_type != "carousel"
+        or not isinstance(images, list)
+        or not images
+        or not all(isinstance(image, str) and image for image in images)
+    ):
+        raise ApiFailure(400, c.VALIDATION_ERROR, "carousel_images is for carousels")
+    if not video.download_issue:
+        raise ApiFailure(409, c.VIDEO_NO_DOWNLOAD_ISSUE, "This video has no download issue")
+    if call.dry_run:
+        return 200, {"data": video.to_json(), "dry_run": True}
+    if world.fix_seconds:
+        time.sleep(world.fix_seconds)
+    for source in [url] if url is not None else images or []:
+        if not _fetch(app, source):
+            raise ApiFailure(500, c.UPLOAD_FAILED, "Failed to download or store the replacement")
+    with world.lock:
+        if not video.download_issue:
+            raise ApiFailure(409, c.VIDEO_NO_DOWNLOAD_ISSUE, "This video has no download issue")
+        keep = app.faults.take(frozenset({"flag_stays"}), "POST", call.path) is not None
+        world.finish_fix(
+            bundle,
+            video,
+            video_url=_own_copy(app, bundle, video, "mp4") if url is not None else None,
+            images=[_own_copy(app, bundle, video, f"{n}.jpg") for n in range(1, len(images) + 1)] if images else None,
+            keep_flag=keep,
+        )
+        world.record(
+            "fix",
+            bundle_id=bundle.id,
+            position=video.position,
+            body=body,
+            idempotency_key=call.headers.get(c.IDEMPOTENCY_HEADER),
+            request_id=call.request_id,
+        )
+        return _data(video.to_json())
+
+
+def _fetch(app: Any, source: str) -> bool:
+    """Whether TokPortal gets the file: really, from its own store (URL or storage path); by the rules elsewhere."""
+    store: Store = app.store
+    key = store.key_of(source) or (source if source in store.sizes else None)
+    if key is None:
+        return not app.world.cannot_be_fetched(source)
+    try:
+        with urllib.request.urlopen(store.public_url(key), timeout=10) as answer:  # noqa: S310 - our own store
+            size = 0
+            while chunk := answer.read(65536):
+                size += len(chunk)
+    except (urllib.error.URLError, OSError):
+        return False
+    return size > 0
+
+
+def _own_copy(app: Any, bundle: Bundle, video: Video, ending: str) -> str:
+    """A small object on the store stands for TokPortal's own copy, so that its URL answers."""
+    key = f"copies/{bundle.id}/{video.position}-{secrets.token_hex(4)}.{ending}"
+    content = (
+        b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" if ending == "mp4" else b"\xff\xd8\xff\xe0\x00\x10JFIF"
+    )
+    app.store.file(key).write_bytes(content)
+    app.store.put_bytes(key, "video/mp4" if ending == "mp4" else "image/jpeg", len(content))
+    url: str = app.store.public_url(key)
+    return url
+
+
+# --- Uploads -----------------------------------------------------------------------------------------------
+
+
+def presign(handler: Handler, app: Any, call: Call) -> tuple[int, Any]:
+    is_image = call.path == "/upload/image"
+    known = {"filename", "bundle_id", "content_type"} | ({"purpose"} if is_image else set())
+    body = call.json(known)
+    needed = ("filename", "bundle_id", "content_type") if is_image else ("filename", "bundle_id")
+    for name in needed:
+        if not isinstance(body.get(name), str) or not body[name]:
+            raise ApiFailure(400, c.VALIDATION_ERROR, f"{name} is required", {"field": name})
+    bundle = app.world.bundle(body["bundle_id"], call.key.owner)
+    content_type = str(body.get("content_type") or "video/mp4")
+    if not content_type.startswith("image/" if is_image else "video/"):
+        raise ApiFailure(400, c.VALIDATION_ERROR, "content_type does not fit", {"field": "content_type"})
+    key = _object_key(bundle, body["filename"], is_image)
+    expires_in = 900
+    signed_type = content_type
+    if app.faults.take(frozenset({"presign_expired"}), "POST", call.path):
+        expires_in = -1
+    if app.faults.take(frozenset({"presign_wrong_type"}), "POST", call.path):
+        signed_type = "application/x-other"
+    app.world.record("presign", key=key)
+    answer = {
+        "upload_url": app.store.sign(key, signed_type, expires_in=expires_in),
+        "public_url": app.store.public_url(key),
+        "expires_in": max(expires_in, 0),
+    }
+    if is_image:
+        answer["storage_path"] = key
+    return _data(answer)
+
+
+def _object_key(bundle: Bundle, filename: str, is_image: bool) -> str:
+    ending = re.sub(r"[^A-Za-z0-9.]", "", filename)[-40:] or "file"
+    return f"{'images' if is_image else 'videos'}/{bundle.id}/{secrets.token_hex(8)}-{ending}"
+
+
+def upload_direct(handler: Handler, app: Any, call: Call) -> tuple[int, Any]:
+    """A multipart form, read in pieces: the file goes to disk, never into memory."""
+    is_image = "/image/" in call.path
+    boundary = re.search(r'boundary="?([^";]+)', call.headers.get("Content-Type", ""))
+    if not boundary:
+        raise ApiFailure(400, c.VALIDATION_ERROR, "multipart/form-data is expected")
+    handler.body_read = True
+    temporary = app.store.file(f"incoming/{uuid.uuid4().hex}")
+    fields, filename, content_type, size = _read_form(handler, boundary[1].encode(), temporary)
+    if size is None:
+        raise ApiFailure(400, c.VALIDATION_ERROR, "file is required", {"field": "file"})
+    bundle = app.world.bundle(fields.get("bundle_id", ""), call.key.owner)
+    key = _object_key(bundle, filename, is_image)
+    temporary.rename(app.store.file(key))
+    app.store.put_bytes(key, content_type, size)
+    app.world.record("put", key=key, size=size, content_type=content_type)
+    answer = {
+        "public_url": app.store.public_url(key),
+        "filename": filename,
+        "size_bytes": size,
+        "content_type": content_type,
+    }
+    if is_image:
+        answer["storage_path"] = key
+    return _data(answer)
+
+
+def _read_form(handler: Handler, boundary: bytes, path: Any) -> tuple[dict[str, str], str, str, int | None]:
+    """Fields of the form; the part named `file` is written to `path`. Lines keep memory flat for binary data too."""
+    left = handler.content_length()
+    mark, last = b"--" + boundary, b"--" + boundary + b"--"
+
+    def line() -> bytes:
+        nonlocal left
+        text = handler.rfile.readline(min(65536, max(left, 0)))
+        left -= len(text)
+        return text
+
+    fields: dict[str, str] = {}
+    filename, content_type, size = "", "application/octet-stream", None
+    current = line()
+    while left > 0 and current.rstrip() != last:
+        head = b""
+        while (text := line()).strip():
+            head += text
+        about = HeaderParser().parsestr(head.decode("utf-8", "replace"))
+        disposition = about.get("Content-Disposition", "")
+        name = re.search(r'name="([^"]*)"', disposition)
+        found = re.search(r'filename="([^"]*)"', disposition)
+        is_file = name is not None and name[1] == "file"
+        sink = path.open("wb") if is_file else None
+        value, held = b"", b""
+        while True:
+            current = line()
+            if not current or current.rstrip() in {mark, last}:
+                break  # the line end before the boundary belongs to it
+            piece, held = held, current
+            if sink:
+                sink.write(piece)
+            else:
+                value += piece
+        held = held[:-2] if held.endswith(b"\r\n") else held
+        if sink:
+            sink.write(held)
+            size = sink.tell()
+            sink.close()
+            filename = found[1] if found else "file"
+            content_type = about.get_content_type()
+        elif name:
+            fields[name[1]] = (value + held).decode("utf-8", "replace")
+    return fields, filename, content_type, size
+
+
+# --- Webhook endpoints -------------------------------------------------------------------------------------
+
+
+def create_webhook(handler: Handler, app: Any, call: Call) -> tuple[int, Any]:
+    body = call.json({"url", "events", "description", "enabled"})
+    url = body.get("url")
+    if not isinstance(url, str) or not url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+        raise ApiFailure(400, c.VALIDATION_ERROR, "An HTTPS URL is required", {"field": "url"})
+    events = body.get("events") or list(c.WEBHOOK_EVENTS)
+    if not isinstance(events, list) or set(events) - set(c.WEBHOOK_EVENTS):
+        raise ApiFailure(400, c.VALIDATION_ERROR, "Unknown event", {"field": "events"})
+    endpoint = {
+        "id": f"wh_{secrets.token_hex(8)}",
+        "owner": call.key.owner,
+        "url": url,
+        "events": events,
+        "enabled": body.get("enabled", True),
+        "created_at": stamp(),
+        "secret": f"whsec_{secrets.token_hex(24)}",
+    }
+    app.world.webhooks[endpoint["id"]] = endpoint
+    return _data({**_shown(endpoint), "signing_secret": endpoint["secret"]}, 201)
+
+
+def _shown(endpoint: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in endpoint.items() if name not in {"secret", "owner"}}
+
+
+def _endpoint(app: Any, call: Call, webhook_id: str) -> dict[str, Any]:
+    found: dict[str, Any] | None = app.world.webhooks.get(webhook_id)
+    if found is None or found["owner"] != call.key.owner:
+        raise ApiFailure(404, "WEBHOOK_NOT_FOUND", "No such webhook")
+    return found
+
+
+def list_webhooks(handler: Handler, app: Any, call: Call) -> tuple[int, Any]:
+    rows = [_shown(entry) for entry in app.world.webhooks.values() if entry["owner"] == call.key.owner]
+    about = {"page": 1, "per_page": 100, "total": len(rows), "total_pages": 1}
+    return 200, {"data": rows, "pagination": about}
+
+
+def get_webhook(handler: Handler, app: Any, call: Call, webhook_id: str) -> tuple[int, Any]:
+    return _data(_shown(_endpoint(app, call, webhook_id)))
+
+
+def patch_webhook(handler: Handler, app: Any, call: Call, webhook_id: str) -> tuple[int, Any]:
+    found = _endpoint(app, call, webhook_id)
+    found.update(call.json({"url", "events", "description", "enabled"}))
+    return _data(_shown(found))
+
+
+def delete_webhook(handler: Handler, app: Any, call: Call, webhook_id: str) -> tuple[int, Any]:
+    _endpoint(app, call, webhook_id)
+    del app.world.webhooks[webhook_id]
+    return 204, None
+
+
+def test_webhook(handler: Handler, app: Any, call: Call, webhook_id: str) -> tuple[int, Any]:
+    found = _endpoint(app, call, webhook_id)
+    return _data(app.webhooks.deliver_to(found, "webhook.test", {"message": "It works"}))
+
+
+Route = Callable[..., tuple[int, Any]]
+ROUTES: tuple[tuple[str, re.Pattern[str], Route], ...] = tuple(
+    (method, re.compile(f"^{pattern}$"), function)
+    for method, pattern, function in (
+        ("GET", "/me", get_me),
+        ("GET", "/bundles", list_bundles),
+        ("GET", "/bundles/([^/]+)", get_bundle),
+        ("GET", "/bundles/([^/]+)/videos", list_videos),
+        ("GET", r"/bundles/([^/]+)/videos/(-?\d+)", get_video),
+        ("POST", r"/bundles/([^/]+)/videos/(-?\d+)/fix-download", fix_download),
+        ("POST", "/upload/video", presign),
+        ("POST", "/upload/image", presign),
+        ("POST", "/upload/video/direct", upload_direct),
+        ("POST", "/upload/image/direct", upload_direct),
+        ("GET", "/webhooks", list_webhooks),
+        ("POST", "/webhooks", create_webhook),
+        ("GET", "/webhooks/([^/]+)", get_webhook),
+        ("PATCH", "/webhooks/([^/]+)", patch_webhook),
+        ("DELETE", "/webhooks/([^/]+)", delete_webhook),
+        ("POST", "/webhooks/([^/]+)/test", test_webhook),
+    )
+)
+
+
+def find_route(method: str, path: str) -> Callable[[Handler, Any, Call], tuple[int, Any]]:
+    """The function for a request, with the parts of the path bound. Raises 404 or 405 as ApiFailure."""
+    allowed = []
+    for known, pattern, function in ROUTES:
+        found = pattern.match(path)
+        if not found:
+            continue
+        allowed.append(known)
+        if known == method:
+            parts = [unquote(part) for part in found.groups()]
+            return lambda handler, app, call, f=function, p=parts: f(handler, app, call, *p)  # type: ignore[misc]
+    if allowed:
+        raise ApiFailure(405, "METHOD_NOT_ALLOWED", headers={"Allow": ", ".join(allowed)})
+    raise ApiFailure(404, "NOT_FOUND", "No such path")
