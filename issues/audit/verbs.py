@@ -23,6 +23,7 @@ class Verb(TextChoices):
     FIX_SUBMITTED = "fix.submitted", "Fix submitted"
     FIX_UPLOADED = "fix.uploaded", "File uploaded"
     FIX_SENT = "fix.sent", "Fix sent"
+    FIX_DELAYED = "fix.delayed", "Fix delayed"
     FIX_ACCEPTED = "fix.accepted", "Fix accepted"
     FIX_SUCCEEDED = "fix.succeeded", "Fix verified"
     FIX_REJECTED = "fix.rejected", "Fix rejected"

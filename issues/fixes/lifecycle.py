@@ -132,17 +132,14 @@ class _Driver:
         if self.fix.state == FixState.VERIFYING:
             self._verify(client)
             return
-        if self.outcome_open and not self._resolve_open_outcome(client):
-            return
-        if self.fix.state == FixState.VERIFYING:
-            self._verify(client)
+        if self.outcome_open and not self._must_send_again(client):
             return
         self._send(client)
         if self.fix.state == FixState.VERIFYING:
             self._verify(client)
 
-    def _resolve_open_outcome(self, client: TokPortalClient) -> bool:
-        """Read back a video whose fix may have been sent. True where the driver may go on."""
+    def _must_send_again(self, client: TokPortalClient) -> bool:
+        """Read back a video whose fix may have been sent: True where it is still flagged and tries are left."""
         asked_at = timezone.now()
         try:
             video = client.get_video(self.bundle_id, self.position)
@@ -151,7 +148,7 @@ class _Driver:
             return False
         if not video.download_issue:
             self._accept(video=video, request_id="", by_observation=True, asked_at=asked_at)
-            return True
+            return False
         if self.fix.tries >= MAX_SENDS:
             self._move(FixState.NEEDS_HUMAN, code="OUTCOME_UNKNOWN")
             return False
@@ -259,7 +256,12 @@ class _Driver:
         elif error.outcome is Outcome.NOT_SENT:
             waits = self.fix.waits + 1
             if waits > MAX_WAITS or too_old:
-                self._move(FixState.NEEDS_HUMAN, code="OUTCOME_UNKNOWN" if earlier_open else "NOT_SENT", waits=waits)
+                self._move(
+                    FixState.NEEDS_HUMAN,
+                    code="OUTCOME_UNKNOWN" if earlier_open else "NOT_SENT",
+                    waits=waits,
+                    tries=not_counted,
+                )
             else:
                 pause = max(backoff_seconds(waits, most=7200.0), error.retry_after or 0)
                 self._requeue(pause, earlier_open, tries=not_counted, waits=waits)

@@ -31,6 +31,7 @@ MOVES: dict[FixState, frozenset[FixState]] = {
 
 _VERBS = {
     S.UPLOADED: Verb.FIX_UPLOADED,
+    S.QUEUED: Verb.FIX_DELAYED,  # back from sending: nothing went out
     S.SENDING: Verb.FIX_SENT,
     S.VERIFYING: Verb.FIX_ACCEPTED,
     S.SUCCEEDED: Verb.FIX_SUCCEEDED,

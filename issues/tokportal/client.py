@@ -192,7 +192,8 @@ class TokPortalClient:
         """`POST .../fix-download` with exactly the bytes of `body`; sent once, never repeated from here.
 
         Takes as long as TokPortal needs to download the media, at most `timeouts.fix` seconds.
-        A 2xx answer without a readable video is still an effect: `video` is `None` then.
+        An answer of TokPortal's without a readable video is still an effect: `video` is `None` then. An answer that is
+        not TokPortal's (a proxy's page with status 200) raises UnreadableAnswerError: the outcome is unknown.
         """
         headers = {c.IDEMPOTENCY_HEADER: idempotency_key, "Content-Type": "application/json"}
         if dry_run:
@@ -206,8 +207,10 @@ class TokPortalClient:
             read_timeout=self._timeouts.fix,
             deadline=self._timeouts.fix,
         )
-        outer = answer.body if isinstance(answer.body, dict) else {}
-        data = outer.get("data")
+        outer = answer.body
+        if not isinstance(outer, dict) or "data" not in outer:
+            raise UnreadableAnswerError("not TokPortal's form", status=answer.status)
+        data = outer["data"]
         inner = data if isinstance(data, dict) else {}
         try:
             video = VideoPayload.parse(data)

@@ -5,6 +5,7 @@ cannot be read becomes the empty value, what is unknown is kept in `extra`. Only
 (`id` of a bundle, `position` of a video) is refused, since there is nothing to attach it to.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
@@ -18,8 +19,25 @@ class PayloadError(ValueError):
 def _text(value: object, limit: int = 20_000) -> str:
     if value is None or isinstance(value, dict | list):
         return ""
-    # NUL cannot be stored by PostgreSQL.
-    return str(value).replace("\x00", "")[:limit]
+    return _storable(str(value))[:limit]
+
+
+def _storable(text: str) -> str:
+    """Without NUL and lone surrogates, which JSON allows and no database stores."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def _storable_json(value: Any) -> Any:
+    """The same for everything inside a JSON value."""
+    if isinstance(value, str):
+        return _storable(value)
+    if isinstance(value, dict):
+        return {_storable(key): _storable_json(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_storable_json(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
 
 
 def _integer(value: object) -> int | None:
@@ -63,7 +81,7 @@ def parse_moment(value: object, *, end_of_day: bool = False) -> datetime | None:
 
 def _take(data: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     """What is not among `names`: kept, so that nothing of TokPortal's is lost."""
-    return {key: value for key, value in data.items() if key not in names}
+    return {_storable(key): _storable_json(value) for key, value in data.items() if key not in names}
 
 
 @dataclass(frozen=True, slots=True)

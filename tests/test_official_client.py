@@ -1,0 +1,178 @@
+"""TokPortal's own Python client against the sandbox: what it expects of the real API holds here."""
+
+import pytest
+import tokportal
+
+from issues.sandbox.server import FULL_KEY, READ_KEY
+from issues.sandbox.webhooks import sign
+from tests import factories
+
+
+@pytest.fixture
+def official(sandbox):
+    return tokportal.TokPortal(FULL_KEY, base_url=sandbox.base_url)
+
+
+def test_me_and_listing(official):
+    me = official.me()["data"]
+    first = official.bundles.list(page=1, per_page=10)
+    second = official.bundles.list(page=2, per_page=10)
+
+    assert me["email"] == "ops@brightside-agency.example"
+    assert first["pagination"] == {"page": 1, "per_page": 10, "total": 36, "total_pages": 4}
+    assert not {b["id"] for b in first["data"]} & {b["id"] for b in second["data"]}
+
+
+def test_listing_defaults_to_25(official):
+    assert len(official.bundles.list()["data"]) == 25
+
+
+def test_videos_carry_the_flag(official, sandbox):
+    bundle, video = factories.slot(sandbox, "video", flagged=True)
+
+    listed = official.bundles.list_videos(bundle["id"])["data"]
+    single = official.bundles.get_video(bundle["id"], video["position"])["data"]
+
+    assert single["download_issue"] is True
+    assert single in listed
+    assert all(isinstance(entry["download_issue"], bool) for entry in listed)
+
+
+def test_fix_and_its_replay_have_one_effect(official, sandbox):
+    bundle, video = factories.slot(sandbox, "video", flagged=True)
+    body = {"video_url": "https://cdn.example.com/ok.mp4"}
+
+    first = official.bundles.fix_video_download(bundle["id"], video["position"], body, idempotency_key="same")
+    again = official.bundles.fix_video_download(bundle["id"], video["position"], body, idempotency_key="same")
+
+    assert first == again
+    assert first["data"]["download_issue"] is False
+    assert {"id", "position", "status", "video_type", "name", "video_url", "target_publish_date", "updated_at"} <= set(
+        first["data"]
+    )
+    assert len(sandbox.control.ledger("fix")) == 1
+    assert len(sandbox.control.ledger("replay")) == 1
+
+
+def test_the_same_key_with_another_body_is_refused(official, sandbox):
+    bundle, video = factories.slot(sandbox, "video", flagged=True)
+    official.bundles.fix_video_download(bundle["id"], video["position"], {"video_url": "https://a.example/a"}, "key")
+
+    with pytest.raises(tokportal.TokPortalApiError) as caught:
+        official.bundles.fix_video_download(
+            bundle["id"], video["position"], {"video_url": "https://b.example/b"}, "key"
+        )
+
+    assert caught.value.status == 409
+
+
+def test_presigned_uploads(official, sandbox):
+    bundle, _ = factories.slot(sandbox, "video")
+
+    video = official.uploads.video({"filename": "a.mp4", "bundle_id": bundle["id"], "content_type": "video/mp4"})[
+        "data"
+    ]
+    image = official.uploads.image(
+        {"filename": "a.jpg", "content_type": "image/jpeg", "bundle_id": bundle["id"], "purpose": "carousel"}
+    )["data"]
+
+    assert video["upload_url"].startswith(sandbox.store.origin)
+    assert video["public_url"]
+    assert image["storage_path"]
+
+
+def test_direct_uploads(official, sandbox, tmp_path):
+    bundle, _ = factories.slot(sandbox, "video")
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(factories.MP4)
+
+    video = official.uploads.video_direct(str(path), bundle["id"])["data"]
+    image = official.uploads.image_direct(str(path), bundle["id"], "carousel")["data"]
+
+    assert video["size_bytes"] == len(factories.MP4)
+    assert video["content_type"] == "video/mp4"
+    assert image["storage_path"]
+
+
+@pytest.mark.parametrize(
+    ("key", "call", "status", "code"),
+    [
+        ("sk_wrong", lambda t: t.me(), 401, "AUTH_INVALID_KEY"),
+        (READ_KEY, lambda t: t.uploads.video({"filename": "a", "bundle_id": "b"}), 403, "INSUFFICIENT_SCOPE"),
+        (FULL_KEY, lambda t: t.bundles.get("nope"), 404, "BUNDLE_NOT_FOUND"),
+        (FULL_KEY, lambda t: t.uploads.video({"filename": "a", "bundle_id": "b", "x": 1}), 400, "UNKNOWN_FIELD"),
+        (FULL_KEY, lambda t: t.uploads.video({"filename": "a"}), 400, "VALIDATION_ERROR"),
+        (FULL_KEY, lambda t: t.bundles.list(per_page=101), 400, "VALIDATION_ERROR"),
+    ],
+)
+def test_errors_have_status_code_and_class(sandbox, key, call, status, code):
+    with pytest.raises(tokportal.TokPortalApiError) as caught:
+        call(tokportal.TokPortal(key, base_url=sandbox.base_url))
+
+    assert (caught.value.status, caught.value.code) == (status, code)
+    assert caught.value.retryable is False
+
+
+def test_rate_limit_error_tells_the_wait(sandbox):
+    sandbox.world.add_key("sk_slow", "ops@brightside-agency.example")
+    sandbox.world.keys["sk_slow"].tokens = 0
+    sandbox.world.rate = 2
+
+    with pytest.raises(tokportal.TokPortalApiError) as caught:
+        tokportal.TokPortal("sk_slow", base_url=sandbox.base_url).me()
+
+    assert caught.value.status == 429
+    assert caught.value.code == "RATE_LIMIT_EXCEEDED"
+    assert caught.value.retryable
+    assert 1 <= caught.value.retry_after_seconds <= 60
+
+
+def test_webhook_signature_verifies_and_forgery_does_not():
+    body = b'{"id": "evt_1"}'
+    header = sign("whsec_x", body, 1_700_000_000)
+
+    assert tokportal.verify_webhook_signature(body, header, "whsec_x", now=1_700_000_010)
+    assert not tokportal.verify_webhook_signature(body + b" ", header, "whsec_x", now=1_700_000_010)
+    assert not tokportal.verify_webhook_signature(body, header, "whsec_y", now=1_700_000_010)
+    assert not tokportal.verify_webhook_signature(body, header, "whsec_x", now=1_700_000_301)
+
+
+def test_webhooks_are_registered_delivered_and_signed(official, sandbox):
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+    from threading import Thread
+
+    received = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self):
+            content = self.rfile.read(int(self.headers["Content-Length"]))
+            received.append((content, self.headers))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Receiver)
+    Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_address[1]}/hook"
+    made = official.webhooks.create({"url": url, "events": ["video.published", "webhook.test"]})["data"]
+
+    tested = official.webhooks.test(made["id"])["data"]
+    twice = sandbox.control.event("video.published", {"bundle_id": "b"}, times=2, event_id="evt_same")
+    forged = sandbox.control.event("video.published", {}, bad_signature=True)
+    server.shutdown()
+    server.server_close()
+
+    assert tested["success"]
+    assert [entry["event_id"] for entry in twice] == ["evt_same"] * 2
+    assert forged[0]["status"] == 200
+    content, headers = received[0]
+    assert tokportal.verify_webhook_signature(content, headers["TokPortal-Signature"], made["signing_secret"])
+    assert not tokportal.verify_webhook_signature(
+        received[-1][0], received[-1][1]["TokPortal-Signature"], made["signing_secret"]
+    )
+    assert headers["TokPortal-Event-Type"] == "webhook.test"
+    assert "signing_secret" not in official.webhooks.get(made["id"])["data"]
+    official.webhooks.delete(made["id"])
+    assert official.webhooks.list()["data"] == []
