@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from issues.audit.record import moment_text
+from issues.audit.chain import moment_text
 from issues.models import AuditEvent
 
 COLUMNS = (

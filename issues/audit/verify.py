@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from issues.audit.record import GENESIS, canonical_text, chain_hash
+from issues.audit.chain import GENESIS, canonical_text, chain_hash
 from issues.models import AuditEvent, AuditHead, Team
 
 

@@ -6,7 +6,6 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
@@ -18,8 +17,8 @@ from issues.forms import LinksForm
 from issues.links.verdicts import judge_link
 from issues.models import Issue
 from issues.problems import Refusal
-from issues.queries.freshness import freshness_of, videos_checked
-from issues.queries.issues import IssueFilters, filter_choices, list_issues, read_issue, steps_of
+from issues.queries.freshness import Freshness, freshness_of, videos_checked
+from issues.queries.issues import IssueFilters, IssueList, filter_choices, list_issues, read_issue, steps_of
 from issues.views.chrome import MemberRequest, actor_of, render_page
 
 
@@ -37,14 +36,28 @@ def issue_list(request: MemberRequest, team_slug: str) -> HttpResponse:
         "freshness": freshness,
         "videos_checked": videos_checked(team) if freshness.oldest_look else 0,
     }
-    rows = render_to_string("issues/_rows.html", context, request)
-    context["rows"], context["seen"] = rows, hashlib.sha256(rows.encode()).hexdigest()[:16]
+    context["seen"] = _fingerprint(context["list"], freshness)
     if request.htmx and request.htmx.target == "issue-list":
         if request.GET.get("seen") == context["seen"]:
             return HttpResponse(status=204)
         return render_page(request, "issues/_list.html", context)
     context["choices"] = filter_choices(team)
     return render_page(request, "issues/list.html", context)
+
+
+def _fingerprint(shown: IssueList, freshness: Freshness) -> str:
+    """Changes with what the list shows, and once a minute, so that "2 h left" never grows old."""
+    rows = [
+        (row.pk, row.state, row.comment, row.links, row.verdict, row.deadline, row.episode, str(row.video))
+        for row in shown.page.rows
+    ]
+    tabs = [tab.count for tab in shown.tabs]
+    looks = [
+        (entry.status, entry.workspace.last_swept_at, entry.run and (entry.run.bundles, entry.run.videos))
+        for entry in freshness.workspaces
+    ]
+    minute = int(timezone.now().timestamp() // 60)
+    return hashlib.sha256(repr((rows, tabs, looks, minute)).encode()).hexdigest()[:16]
 
 
 @require_GET

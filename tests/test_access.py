@@ -1,0 +1,168 @@
+"""Every URL of a team: outsiders get 404, people who are not logged in the log-in page, viewers change nothing."""
+
+import uuid
+
+import pytest
+from django.urls import URLPattern, get_resolver, reverse
+
+from issues import urls
+from issues.fixes.submit import submit_links
+from issues.fixes.uploads import FileFacts, begin_upload
+from issues.models import AuditEvent, Issue, Membership
+from tests import factories
+
+PAGES = {"issues", "issue", "check_link", "bundles", "bundle", "history", "workspaces", "workspace", "members"}
+OWNER_PAGES = {"workspace_connect"}
+PUTS = {"upload_relay"}
+# POSTs that a viewer may make, since they change nothing but the record of having been made.
+VIEWER_POSTS = {"history_export"}
+EDITOR_POSTS = {
+    "submit_fix", "upload_begin", "upload_presign", "upload_done", "upload_alive", "fix_cancel", "workspace_sweep",
+}  # fmt: skip
+OWNER_POSTS = {
+    "workspace_change", "workspace_rotate", "workspace_check", "workspace_pause", "member_add", "member_role",
+    "member_remove",
+}  # fmt: skip
+TEAM_URLS = {pattern.name: pattern for pattern in urls.team_patterns}
+
+
+@pytest.fixture
+def arguments(video_issue, carousel_issue, team, workspace, actor, vera):
+    """Real objects of the team for each URL's parameters."""
+    fix = submit_links(issue=video_issue, links=["https://cdn.example.com/a.mp4"], actor=actor)
+    facts = FileFacts("a.jpg", len(factories.JPEG), factories.JPEG[:64])
+    upload = begin_upload(issue=carousel_issue, files=[facts], actor=actor)
+    objects = {
+        "fix_id": fix.pk,
+        "media_id": upload.media.get().pk,
+        "workspace_id": workspace.pk,
+        "kind": "csv",
+    }
+    numbers = {
+        "bundle": video_issue.video.bundle_id,
+        "member": Membership.objects.get(user=vera).pk,
+        "issue": video_issue.pk,
+    }
+
+    def of(name: str) -> dict[str, object]:
+        pattern: URLPattern = TEAM_URLS[name]
+        found: dict[str, object] = {"team_slug": team.slug}
+        for parameter in pattern.pattern.converters:
+            if parameter == "pk":
+                found["pk"] = numbers[
+                    "bundle" if name == "bundle" else "member" if name.startswith("member") else "issue"
+                ]
+            else:
+                found[parameter] = objects[parameter]
+        return found
+
+    return of
+
+
+def method_of(name: str) -> str:
+    return "put" if name in PUTS else "get" if name in PAGES | OWNER_PAGES else "post"
+
+
+def test_every_team_url_is_in_this_test():
+    assert set(TEAM_URLS) == PAGES | OWNER_PAGES | PUTS | VIEWER_POSTS | EDITOR_POSTS | OWNER_POSTS
+
+
+def test_every_other_url_is_known():
+    """A new URL outside of a team must be thought about here."""
+    names = {pattern.name for pattern in urls.urlpatterns if isinstance(pattern, URLPattern)} | {
+        pattern.name for pattern in get_resolver().url_patterns if isinstance(pattern, URLPattern)
+    }
+
+    assert names == {"home", "profile", "healthz"}
+
+
+@pytest.mark.parametrize("name", sorted(TEAM_URLS))
+@pytest.mark.parametrize("method", ["get", "post", "put", "delete", "patch", "head", "options"])
+def test_outsiders_find_nothing_by_any_method(arguments, as_user, charlie, name, method):
+    before = AuditEvent.objects.count()
+
+    response = getattr(as_user(charlie), method)(reverse(name, kwargs=arguments(name)))
+
+    assert response.status_code in {404, 405}
+    if method == method_of(name):
+        assert response.status_code == 404
+    assert AuditEvent.objects.count() == before
+
+
+@pytest.mark.parametrize("name", sorted(TEAM_URLS))
+def test_objects_of_another_team_do_not_exist_under_ones_own(arguments, as_user, charlie, name):
+    kwargs = arguments(name)
+    own = charlie.teams.get().slug
+    if set(kwargs) <= {"team_slug", "kind"}:
+        pytest.skip("names no object")
+
+    response = getattr(as_user(charlie), method_of(name))(reverse(name, kwargs={**kwargs, "team_slug": own}))
+
+    assert response.status_code == 404
+
+
+@pytest.mark.parametrize("name", sorted(TEAM_URLS))
+def test_without_log_in_there_is_only_the_log_in_page(arguments, client, name):
+    response = getattr(client, method_of(name))(reverse(name, kwargs=arguments(name)))
+
+    assert response.status_code == 302
+    assert response["Location"].startswith("/accounts/login/")
+
+
+@pytest.mark.parametrize("name", sorted(EDITOR_POSTS | OWNER_POSTS | OWNER_PAGES | PUTS))
+def test_viewers_change_nothing(arguments, as_user, vera, name):
+    before = AuditEvent.objects.count(), list(Issue.objects.order_by("pk").values())
+
+    response = getattr(as_user(vera), method_of(name))(reverse(name, kwargs=arguments(name)))
+
+    assert response.status_code == 403
+    assert (AuditEvent.objects.count(), list(Issue.objects.order_by("pk").values())) == before
+
+
+@pytest.mark.parametrize("name", sorted(OWNER_POSTS | OWNER_PAGES))
+def test_editors_touch_neither_people_nor_keys(arguments, as_user, bob, name):
+    response = getattr(as_user(bob), method_of(name))(reverse(name, kwargs=arguments(name)))
+
+    assert response.status_code == 403
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_viewers_see_every_page(arguments, as_user, vera, name):
+    assert as_user(vera).get(reverse(name, kwargs=arguments(name))).status_code == 200
+
+
+@pytest.mark.parametrize("name", sorted(TEAM_URLS))
+def test_other_methods_are_refused(arguments, as_user, alice, name):
+    wrong = "post" if name in PAGES else "delete"
+
+    assert getattr(as_user(alice), wrong)(reverse(name, kwargs=arguments(name))).status_code == 405
+
+
+@pytest.mark.parametrize("name", sorted(EDITOR_POSTS | OWNER_POSTS | VIEWER_POSTS))
+def test_forged_posts_are_refused(arguments, as_user, alice, name):
+    client = as_user(alice, enforce_csrf_checks=True)
+
+    response = client.post(reverse(name, kwargs=arguments(name)))
+
+    assert response.status_code == 403
+    assert "open for too long" in response.content.decode()
+
+
+def test_removed_members_are_out_at_once(team, as_user, vera):
+    client = as_user(vera)
+    assert client.get(reverse("issues", args=[team.slug])).status_code == 200
+
+    Membership.objects.filter(user=vera).delete()
+
+    assert client.get(reverse("issues", args=[team.slug])).status_code == 404
+
+
+@pytest.mark.parametrize("slug", ["no-such-team", "bright-tea"])
+def test_unknown_teams_do_not_exist(as_user, alice, team, slug):
+    assert as_user(alice).get(f"/t/{slug}/").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["issue", "bundle"])
+def test_unknown_objects_do_not_exist(as_user, alice, team, name):
+    assert as_user(alice).get(reverse(name, args=[team.slug, 999_999])).status_code == 404
+    assert as_user(alice).get(reverse("workspace", args=[team.slug, uuid.uuid4()])).status_code == 404

@@ -1,0 +1,157 @@
+"""Files: announced, presigned, put, and only then sent as a fix."""
+
+import io
+import json
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from issues.enums import FixState, IssueState, MediaState
+from issues.fixes.lifecycle import drive_fix
+from issues.fixes.uploads import FileFacts, begin_upload, cancel_abandoned, cancel_fix, keep_alive, note_uploaded, relay
+from issues.models import AuditEvent, Fix, Issue, MediaFile
+from issues.problems import Refusal
+from tests import factories
+
+MP4 = FileFacts("clip.mp4", len(factories.MP4), factories.MP4[:64])
+JPEG = FileFacts("a.jpg", len(factories.JPEG), factories.JPEG[:64])
+
+
+def test_a_video_goes_up_and_is_fixed(video_issue, actor, small_sandbox):
+    fix = begin_upload(issue=video_issue, files=[MP4], actor=actor)
+    media = fix.media.get()
+
+    relay(media, io.BytesIO(factories.MP4))
+    media.refresh_from_db()
+    note_uploaded(media=media, actor=actor)
+    drive_fix(fix.pk)
+
+    fix.refresh_from_db()
+    assert fix.state == FixState.SUCCEEDED
+    [entry] = small_sandbox.control.ledger("fix")
+    assert entry["body"] == {"video_url": media.public_url}
+    assert small_sandbox.control.ledger("put")[0]["size"] == len(factories.MP4)
+
+
+def test_carousel_images_go_up_in_order_by_storage_path(carousel_issue, actor, small_sandbox):
+    files = [FileFacts(f"{n}.jpg", len(factories.JPEG), factories.JPEG[:64]) for n in range(3)]
+    fix = begin_upload(issue=carousel_issue, files=[*files, "https://cdn.example.com/4.jpg"], actor=actor)
+
+    for media in reversed(list(fix.media.all()[:3])):
+        relay(media, io.BytesIO(factories.JPEG))
+        media.refresh_from_db()
+        note_uploaded(media=media, actor=actor)
+    drive_fix(fix.pk)
+
+    sent = small_sandbox.control.ledger("fix")[0]["body"]["carousel_images"]
+    paths = list(fix.media.values_list("storage_path", flat=True))[:3]
+    assert sent == [*paths, "https://cdn.example.com/4.jpg"]
+    assert all(path.startswith("images/") for path in paths)
+
+
+def test_the_upload_url_is_nowhere_in_the_database(video_issue, actor):
+    fix = begin_upload(issue=video_issue, files=[MP4], actor=actor)
+    media = fix.media.get()
+    relay(media, io.BytesIO(factories.MP4))
+    media.refresh_from_db()
+    note_uploaded(media=media, actor=actor)
+
+    stored = json.dumps([*Fix.objects.values(), *MediaFile.objects.values(), *AuditEvent.objects.values()], default=str)
+    assert "signature=" not in stored
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "size", "code"),
+    [
+        ("a.mp4", b"", 0, "FILE_EMPTY"),
+        ("a.mp4", factories.MP4[:64], 5 * 1024**3, "FILE_TOO_LARGE"),
+        ("a.mp4", b"<!DOCTYPE html><html>", 500, "FILE_WRONG_KIND"),
+        ("a.mp4", b"PK\x03\x04" + b"\x00" * 30, 500, "FILE_WRONG_KIND"),
+        ("a.mp4", factories.JPEG[:64], 500, "FILE_WRONG_KIND"),
+        ("a.xyz", b"\x01\x02\x03\x04" * 16, 500, "FILE_WRONG_KIND"),
+        ("a.mp4", b"just some words, no video at all", 32, "FILE_WRONG_KIND"),
+    ],
+)
+def test_wrong_files_are_refused_before_a_byte_moves(video_issue, actor, small_sandbox, name, head, size, code):
+    with pytest.raises(Refusal) as caught:
+        begin_upload(issue=video_issue, files=[FileFacts(name, size, head)], actor=actor)
+
+    assert caught.value.code == code
+    assert name in caught.value.sentence
+    assert Issue.objects.get(pk=video_issue.pk).state == IssueState.OPEN
+    assert not Fix.objects.exists()
+
+
+def test_a_format_that_we_do_not_know_is_taken_by_its_name(video_issue, actor):
+    fix = begin_upload(issue=video_issue, files=[FileFacts("a.avi", 500, b"RIFF\x00\x00\x00\x00AVI LIST")], actor=actor)
+
+    assert fix.media.get().content_type in {"video/x-msvideo", "video/vnd.avi"}
+
+
+@pytest.mark.parametrize("files", [[], [MP4, MP4]])
+def test_a_video_slot_takes_one_file(video_issue, actor, files):
+    with pytest.raises(Refusal):
+        begin_upload(issue=video_issue, files=files, actor=actor)
+
+
+def test_an_expired_place_fails_and_a_fresh_one_works(video_issue, actor, small_sandbox):
+    fix = begin_upload(issue=video_issue, files=[MP4], actor=actor)
+    media = fix.media.get()
+    small_sandbox.control.fault("presign_expired")
+
+    with pytest.raises(Refusal, match="fresh place"):
+        relay(media, io.BytesIO(factories.MP4))
+    relay(media, io.BytesIO(factories.MP4))
+
+    media.refresh_from_db()
+    assert note_uploaded(media=media, actor=actor).state == FixState.UPLOADED
+
+
+def test_a_file_without_a_place_cannot_be_called_uploaded(video_issue, actor):
+    fix = begin_upload(issue=video_issue, files=[MP4], actor=actor)
+
+    with pytest.raises(Refusal):
+        note_uploaded(media=fix.media.get(), actor=actor)
+    assert MediaFile.objects.get().state == MediaState.WAITING
+
+
+def test_an_abandoned_upload_ends_and_the_issue_is_open_again(video_issue, actor):
+    fix = begin_upload(issue=video_issue, files=[MP4], actor=actor)
+    assert cancel_abandoned() == 0
+    assert keep_alive(fix)
+    Fix.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+
+    assert cancel_abandoned() == 1
+
+    fix.refresh_from_db()
+    assert (fix.state, fix.code) == (FixState.CANCELLED, "UPLOAD_ABANDONED")
+    assert Issue.objects.get(pk=video_issue.pk).state == IssueState.OPEN
+    assert not keep_alive(fix)
+
+
+def test_an_upload_that_was_cancelled_goes_no_further(video_issue, actor):
+    fix = begin_upload(issue=video_issue, files=[MP4], actor=actor)
+    cancel_fix(fix=fix, actor=actor)
+    media = MediaFile.objects.select_related("fix__issue__video__bundle", "fix__issue__workspace").get()
+
+    with pytest.raises(Refusal, match="cancelled or has ended"):
+        relay(media, io.BytesIO(factories.MP4))
+    assert note_uploaded(media=media, actor=actor).state == FixState.CANCELLED
+
+
+def test_saying_uploaded_twice_is_harmless(video_issue, actor):
+    fix = begin_upload(issue=video_issue, files=[MP4], actor=actor)
+    media = fix.media.get()
+    relay(media, io.BytesIO(factories.MP4))
+    media.refresh_from_db()
+
+    assert note_uploaded(media=media, actor=actor).state == FixState.UPLOADED
+    assert note_uploaded(media=media, actor=actor).state == FixState.UPLOADED
+    assert AuditEvent.objects.filter(verb="fix.uploaded").count() == 1
+
+
+def test_images_are_no_video(carousel_issue, actor):
+    with pytest.raises(Refusal, match="takes images"):
+        begin_upload(issue=carousel_issue, files=[MP4], actor=actor)
+    assert begin_upload(issue=carousel_issue, files=[JPEG], actor=actor).state == FixState.UPLOADING
