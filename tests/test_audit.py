@@ -50,9 +50,10 @@ def test_history_is_written_inside_a_transaction_only(team, monkeypatch):
     class Autocommit:
         in_atomic_block = False
 
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+    with monkeypatch.context() as patch:
         patch.setattr("issues.audit.chain.transaction.get_connection", lambda: Autocommit)
-        record(team.pk, ACTOR, [Event(Verb.ISSUE_OPENED, label="x")])
+        with pytest.raises(RuntimeError):
+            record(team.pk, ACTOR, [Event(Verb.ISSUE_OPENED, label="x")])
 
 
 @pytest.mark.parametrize(

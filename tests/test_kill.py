@@ -43,7 +43,10 @@ def installation(tmp_path, small_sandbox, monkeypatch):
         server = os.environ["DATABASE_URL"]
         with psycopg.connect(server, autocommit=True) as admin:
             admin.execute(f'CREATE DATABASE "{name}"')
-        broker = os.environ["CELERY_BROKER_URL"].rsplit("/", 1)[0] + f"/{10 + int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:])}"
+        broker = (
+            os.environ["CELERY_BROKER_URL"].rsplit("/", 1)[0]
+            + f"/{10 + int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:])}"
+        )
         redis.Redis.from_url(broker).flushdb()
         environment = {"DATABASE_URL": server.rsplit("/", 1)[0] + f"/{name}", "CELERY_BROKER_URL": broker}
     original = Installation.run

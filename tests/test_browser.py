@@ -1,0 +1,320 @@
+"""A real browser against the running demo: the main job, from log-in to the history."""
+
+import base64
+import time
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from issues.sandbox.control import SandboxControl
+from tests import browser as b
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.skipif(not Path(b.CHROMIUM).exists(), reason="no chromium on this machine"),
+]
+
+TEAM = "/t/brightside-agency"
+GOOD = "https://cdn.example.com/ok.mp4"
+FLAGGED = 30
+JPEG = base64.b64decode(
+    "/9j/4AAQSkZJRgABAQEASABIAAD/2wBDAP//////////////////////////////////////////////////////////////////////////"
+    "////////////wAALCAABAAEBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAA//EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AN//Z"
+)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    running = b.Demo(tmp_path_factory.mktemp("demo"), "--rate=6000", "--latency=5", "--fix-seconds=0.4")
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with b.chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(chromium, demo):
+    opened = b.open_page(chromium)
+    b.log_in(opened, demo.url)
+    b.wait_for_issues(opened, 20)
+    yield opened
+    assert [text for text in opened.complaints if "409" not in text and "422" not in text] == []
+    opened.context.close()
+
+
+@pytest.fixture
+def control(demo):
+    return SandboxControl(demo.sandbox_origin)
+
+
+def open_video_issue(page, demo) -> str:
+    """The page of the most urgent issue that takes a link; returns the video's name."""
+    page.goto(demo.url + TEAM + "/")
+    for row in page.locator("a.row-title").all():
+        href = row.get_attribute("href")
+        name = row.inner_text()
+        page.goto(demo.url + href)
+        if page.get_by_role("tab", name="Link", exact=True).count():
+            return name
+        page.goto(demo.url + TEAM + "/")
+    raise AssertionError("no video issue is left")
+
+
+def open_carousel_issue(page, demo, control) -> None:
+    found = control.videos(download_issue=True, video_type="carousel")
+    page.goto(demo.url + TEAM + "/")
+    page.locator("tr", has_text="image 2 is not loading").get_by_role("link").first.click()
+    expect(page.get_by_role("tab", name="Images")).to_be_visible()
+    assert found
+
+
+def test_log_in_refuses_a_wrong_password_with_a_sentence(chromium, demo):
+    page = b.open_page(chromium)
+    page.goto(f"{demo.url}/accounts/login/")
+    page.get_by_label("E-mail").fill(b.OWNER)
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Log in").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("not correct")
+    expect(page.get_by_label("E-mail")).to_have_value(b.OWNER)
+    page.context.close()
+
+
+def test_fix_by_url_until_it_is_verified_and_in_the_history(page, demo, control):
+    before = len(control.ledger("fix"))
+    name = open_video_issue(page, demo)
+
+    page.get_by_label("A link that downloads the video").fill(GOOD)
+    page.get_by_role("button", name="Send the fix").click()
+
+    expect(page.locator("#fix-panel").get_by_text("Anna Keller").first).to_be_visible()
+    expect(page.get_by_text("Fixed and verified.")).to_be_visible(timeout=20_000)
+    assert len(control.ledger("fix")) == before + 1
+    page.get_by_role("link", name="History", exact=True).first.click()
+    expect(page.locator(".event", has_text=f"gave a new link: {GOOD}").first).to_contain_text(name)
+    expect(page.locator(".event", has_text="the flag is gone").first).to_be_visible()
+
+
+def test_fix_by_upload_shows_progress_and_ends_in_the_history(page, demo, control, tmp_path):
+    open_video_issue(page, demo)
+    clip = b.write_clip(tmp_path / "holiday.mp4")
+    page.get_by_role("tab", name="File").click()
+    page.locator("#file-input").set_input_files(clip)
+    expect(page.locator(".files .name")).to_have_text("holiday.mp4")
+    # Slow enough to be seen.
+    network = page.context.new_cdp_session(page)
+    network.send("Network.enable")
+    network.send(
+        "Network.emulateNetworkConditions",
+        {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 15_000_000},
+    )
+    seen = []
+
+    page.get_by_role("button", name="Upload and send the fix").click()
+    status = page.locator("[data-status]")
+    until = time.monotonic() + 20
+    while time.monotonic() < until and not page.get_by_text("Fixed and verified.").count():
+        if status.count() and "Uploading" in status.inner_text(timeout=500):
+            seen.append(page.locator("[data-upload] progress").evaluate("element => element.value"))
+        page.wait_for_timeout(60)
+
+    expect(page.get_by_text("Fixed and verified.")).to_be_visible()
+    assert any(0.05 < value < 0.95 for value in seen), seen
+    assert seen == sorted(seen)
+    assert control.ledger("put")[-1]["size"] == 30_000_000
+    page.goto(demo.url + TEAM + "/history/?verb=fix.uploaded")
+    expect(page.locator(".event").first).to_contain_text("uploaded holiday.mp4")
+
+
+def test_upload_goes_through_us_where_the_store_refuses_the_browser(page, demo, control, tmp_path):
+    open_video_issue(page, demo)
+    control.fault("cors_refused", times=-1)
+    page.get_by_role("tab", name="File").click()
+    page.locator("#file-input").set_input_files(b.write_clip(tmp_path / "clip.mp4", 3_000_000))
+
+    page.get_by_role("button", name="Upload and send the fix").click()
+
+    expect(page.get_by_text("Fixed and verified.")).to_be_visible(timeout=20_000)
+    control.clear_faults()
+    assert control.ledger("put")[-1]["size"] == 3_000_000
+    page.complaints[:] = [text for text in page.complaints if "CORS" not in text and "ERR_FAILED" not in text]
+
+
+def test_upload_can_be_cancelled_and_starts_again(page, demo, tmp_path):
+    open_video_issue(page, demo)
+    address = page.url
+    page.get_by_role("tab", name="File").click()
+    page.locator("#file-input").set_input_files(b.write_clip(tmp_path / "clip.mp4"))
+    network = page.context.new_cdp_session(page)
+    network.send("Network.enable")
+    network.send(
+        "Network.emulateNetworkConditions",
+        {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 2_000_000},
+    )
+    page.get_by_role("button", name="Upload and send the fix").click()
+    expect(page.locator("[data-status]")).to_contain_text("Uploading")
+    page.wait_for_timeout(600)
+
+    page.get_by_role("button", name="Cancel the upload").click()
+
+    expect(page.locator("[data-error]")).to_have_text("The upload was cancelled.")
+    expect(page.locator(".files .name")).to_have_text("clip.mp4")
+    page.goto(address)
+    expect(page.get_by_role("alert").filter(has_text="cancelled before anything was sent")).to_be_visible()
+    expect(page.get_by_role("button", name="Send the fix")).to_be_visible()
+
+
+def test_a_wrong_file_is_refused_in_words(page, demo, tmp_path):
+    open_video_issue(page, demo)
+    wrong = tmp_path / "page.mp4"
+    wrong.write_text("<!DOCTYPE html><html>log in</html>")
+    page.get_by_role("tab", name="File").click()
+    page.locator("#file-input").set_input_files(wrong)
+
+    page.get_by_role("button", name="Upload and send the fix").click()
+
+    expect(page.locator("[data-error]")).to_contain_text("“page.mp4” is a text or a web page")
+
+
+def test_a_carousel_takes_images_in_the_order_that_is_chosen(page, demo, control, tmp_path):
+    open_carousel_issue(page, demo, control)
+    files = []
+    for name in ("first.jpg", "second.jpg"):
+        path = tmp_path / name
+        path.write_bytes(JPEG)
+        files.append(path)
+    page.get_by_role("tab", name="Images").click()
+    page.locator("#file-input").set_input_files(files)
+    page.get_by_role("button", name="Move down first.jpg").click()
+    expect(page.locator(".files .name")).to_have_text(["second.jpg", "first.jpg"])
+
+    page.get_by_role("button", name="Upload and send the fix").click()
+
+    expect(page.get_by_text("Fixed and verified.")).to_be_visible(timeout=20_000)
+    sent = control.ledger("fix")[-1]["body"]["carousel_images"]
+    assert [path.rsplit("-", 1)[1] for path in sent] == ["second.jpg", "first.jpg"]
+
+
+def test_a_bad_link_is_said_while_it_is_typed_and_when_it_is_sent(page, demo):
+    open_video_issue(page, demo)
+    field = page.get_by_label("A link that downloads the video")
+
+    field.fill("https://drive.google.com/file/d/abc/view")
+    expect(page.locator("#link-check")).to_contain_text("Google Drive")
+    page.get_by_role("button", name="Use https://drive.google.com/uc").click()
+    expect(field).to_have_value("https://drive.google.com/uc?export=download&id=abc")
+
+    field.fill("https://broken.invalid/clip.mp4")
+    page.get_by_role("button", name="Send the fix").click()
+    expect(page.get_by_role("alert").filter(has_text="could not download or store this replacement")).to_be_visible(timeout=20_000)
+    expect(field).to_have_value("https://broken.invalid/clip.mp4")
+
+
+def test_the_queue_refreshes_by_itself_and_keeps_the_place(page, demo, control):
+    page.goto(demo.url + TEAM + "/")
+    page.get_by_label("Search issues").fill("half typed")
+    page.mouse.wheel(0, 400)
+    other = b.open_page(page.context.browser)
+    b.log_in(other, demo.url)
+    open_video_issue(other, demo)
+    other.get_by_label("A link that downloads the video").fill(GOOD)
+    before = int(page.locator(".tabs [aria-current] .count").inner_text())
+    other.get_by_role("button", name="Send the fix").click()
+    expect(other.get_by_text("Fixed and verified.")).to_be_visible(timeout=20_000)
+    other.context.close()
+
+    expect(page.locator(".tabs [aria-current] .count")).to_have_text(str(before - 1), timeout=12_000)
+    expect(page.get_by_label("Search issues")).to_have_value("half typed")
+    assert page.evaluate("window.scrollY") > 0
+
+
+def test_viewers_only_look(chromium, demo):
+    page = b.open_page(chromium)
+    b.log_in(page, demo.url, b.VIEWER)
+    page.locator("a.row-title").first.click()
+
+    expect(page.get_by_text("Your role is viewer")).to_be_visible()
+    assert page.get_by_role("button", name="Send the fix").count() == 0
+    page.context.close()
+
+
+def test_an_owner_adds_a_member_and_pauses_a_workspace(page, demo):
+    page.goto(demo.url + TEAM + "/settings/members/")
+    page.get_by_label("E-mail").fill("new@demo.example")
+    page.get_by_role("button", name="Add to the team").click()
+    expect(page.get_by_role("status")).to_contain_text("new@demo.example was added")
+
+    page.goto(demo.url + TEAM + "/settings/workspaces/")
+    page.get_by_role("link", name="Brightside on TokPortal").click()
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("status")).to_contain_text("Paused")
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_role("status")).to_contain_text("Resumed")
+    page.get_by_role("button", name="Check now").click()
+    expect(page.get_by_role("status")).to_contain_text("The key works")
+
+
+def test_the_theme_switch_is_kept(page, demo):
+    page.get_by_role("button", name="Switch between light and dark").click()
+    page.reload()
+
+    assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
+
+
+PAGES = ["/accounts/login/", f"{TEAM}/", f"{TEAM}/?state=fixed", f"{TEAM}/?q=nothing-like-this", f"{TEAM}/bundles/", f"{TEAM}/history/",
+         f"{TEAM}/settings/workspaces/", f"{TEAM}/settings/workspaces/connect/", f"{TEAM}/settings/members/", "/profile/",
+         "/accounts/password/change/", "/no/such/page"]  # fmt: skip
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+def test_pages_are_accessible_and_fit(chromium, demo, dark, width, height):
+    page = b.open_page(chromium, width=width, height=height, dark=dark)
+    findings = []
+
+    def look(path: str) -> None:
+        results = Axe().run(page)
+        findings.extend(
+            f"{path}: {v['id']} {[n['target'] for n in v['nodes']][:3]}" for v in results.response["violations"]
+        )
+        if page.evaluate("document.documentElement.scrollWidth") > width:
+            findings.append(f"{path}: scrolls sideways")
+
+    page.goto(demo.url + PAGES[0])
+    look(PAGES[0])
+    b.log_in(page, demo.url)
+    b.wait_for_issues(page, 5)
+    for path in PAGES[1:]:
+        page.goto(demo.url + path)
+        look(path)
+    open_video_issue(page, demo)
+    look("issue by link")
+    page.get_by_role("tab", name="File").click()
+    look("issue by file")
+    page.goto(demo.url + TEAM + "/bundles/")
+    page.locator("a.row-title").first.click()
+    look("bundle")
+    page.goto(demo.url + TEAM + "/settings/workspaces/")
+    page.locator("a.row-title").first.click()
+    look("workspace")
+    page.context.close()
+
+    assert findings == []
+
+
+def test_the_demo_leaves_nothing_running(tmp_path):
+    demo = b.Demo(tmp_path, "--bundles=3", "--videos=6", "--flagged=2")
+    assert len(demo.children()) >= 4
+
+    code = demo.stop()
+
+    assert "Nothing is left running" in demo.output
+    assert demo.children() == []
+    assert code == 0
