@@ -34,7 +34,7 @@ check: install
 	@BIN=$(BIN) sh tests/run_checks.sh
 
 screenshots: install
-	@$(BIN)/python tests/make_screenshots.py
+	@$(BIN)/python -m tests.make_screenshots
 
 lock: install
 	cd requirements && for name in bootstrap base dev; do \

@@ -30,8 +30,8 @@ def pytest_configure() -> None:
     settings.ACCOUNT_RATE_LIMITS = False
 
 
-@pytest.fixture(autouse=True)
-def _flush_past_the_guards(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def _flush_past_the_guards() -> None:
     """The history's triggers refuse the test runner's flush too: lift them for it alone."""
     original = connection.ops.execute_sql_flush
 
@@ -42,7 +42,7 @@ def _flush_past_the_guards(monkeypatch: pytest.MonkeyPatch) -> None:
         with connection.schema_editor() as editor:
             guards.guard(None, editor)
 
-    monkeypatch.setattr(connection.ops, "execute_sql_flush", flush)
+    connection.ops.execute_sql_flush = flush
 
 
 @pytest.fixture

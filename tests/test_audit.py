@@ -62,7 +62,7 @@ def test_history_is_written_inside_a_transaction_only(team, monkeypatch):
         f"UPDATE {TABLE} SET label = 'x'",
         f"DELETE FROM {TABLE}",
         f"UPDATE {TABLE} SET seq = seq WHERE seq = 1",
-        "REPLACE" if connection.vendor == "sqlite" else f"TRUNCATE {TABLE}",
+        "REPLACE" if connection.vendor == "sqlite" else f"SET CONSTRAINTS ALL IMMEDIATE; TRUNCATE {TABLE}",
     ],
 )
 def test_the_database_refuses_to_change_history(chain, statement):

@@ -213,7 +213,9 @@ def test_a_bad_link_is_said_while_it_is_typed_and_when_it_is_sent(page, demo):
 
     field.fill("https://broken.invalid/clip.mp4")
     page.get_by_role("button", name="Send the fix").click()
-    expect(page.get_by_role("alert").filter(has_text="could not download or store this replacement")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("alert").filter(has_text="could not download or store this replacement")).to_be_visible(
+        timeout=20_000
+    )
     expect(field).to_have_value("https://broken.invalid/clip.mp4")
 
 

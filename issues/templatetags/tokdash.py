@@ -1,6 +1,6 @@
 """Template tags that every page has."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django import template
@@ -75,8 +75,10 @@ def deadline(moment: datetime | None) -> SafeString:
     """The end of the publish window: `2 d 4 h left`, or `late by 5 h`, with its weekday."""
     if moment is None:
         return format_html('<span class="muted">{}</span>', "no date")
+    # 23:59:59 UTC is what a bare date of TokPortal's became: its day, whatever the zone.
+    is_bare_day = moment.astimezone(UTC).time() == time(23, 59, 59)
     local = timezone.localtime(moment)
-    day = f"{local:%a %-d %b, %H:%M}"
+    day = f"{moment.astimezone(UTC):%a %-d %b}" if is_bare_day else f"{local:%a %-d %b, %H:%M}"
     left = moment - timezone.now()
     if left < timedelta(0):
         main, css = f"late by {_span(-left.total_seconds())}", "due late"

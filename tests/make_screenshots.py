@@ -1,0 +1,58 @@
+"""Make pictures of every page from the running demo: `make screenshots`.
+
+All of them go to var/screenshots to be looked at; those that the README shows also to docs/screenshots.
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from tests import browser as b
+
+TARGET = b.ROOT / "var" / "screenshots"
+SHOWN = b.ROOT / "docs" / "screenshots"
+IN_README = ("issues-wide-light", "issue-wide-light", "fixed-wide-dark", "issues-phone-dark")
+TEAM = "/t/brightside-agency"
+SIZES = {"wide": (1440, 900), "phone": (390, 844)}
+PAGES = {"issues": "/", "bundles": "/bundles/", "history": "/history/", "workspaces": "/settings/workspaces/",
+         "members": "/settings/members/"}  # fmt: skip
+
+
+def main() -> None:
+    TARGET.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        demo = b.Demo(Path(folder), "--rate=6000", "--latency=5", "--fix-seconds=0.3")
+        try:
+            with b.chromium() as browser:
+                for size, (width, height) in SIZES.items():
+                    for dark in (False, True):
+                        page = b.open_page(browser, width=width, height=height, dark=dark)
+                        suffix = f"{size}-{'dark' if dark else 'light'}"
+                        b.log_in(page, demo.url)
+                        b.wait_for_issues(page, 20)
+                        for name, path in PAGES.items():
+                            page.goto(demo.url + TEAM + path)
+                            page.screenshot(path=TARGET / f"{name}-{suffix}.png")
+                        page.goto(demo.url + TEAM + "/")
+                        # A link that its address explains.
+                        page.locator("tr", has=page.locator(".chip.wrong")).nth(2 if size == "wide" else 3).get_by_role(
+                            "link"
+                        ).first.click()
+                        page.screenshot(path=TARGET / f"issue-{suffix}.png")
+                        page.get_by_label("A link that downloads the video").fill("https://cdn.example.com/final.mp4")
+                        page.get_by_role("button", name="Send the fix").click()
+                        page.get_by_text("Fixed and verified.").wait_for(timeout=20_000)
+                        page.screenshot(path=TARGET / f"fixed-{suffix}.png")
+                        page.goto(demo.url + TEAM + "/bundles/")
+                        page.locator("a.row-title").first.click()
+                        page.screenshot(path=TARGET / f"bundle-{suffix}.png")
+                        page.context.close()
+        finally:
+            demo.stop()
+    SHOWN.mkdir(parents=True, exist_ok=True)
+    for name in IN_README:
+        shutil.copy(TARGET / f"{name}.png", SHOWN)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""The repository itself: what is documented is what is read, and what is vendored is what is said."""
+
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_every_variable_that_settings_read_is_documented():
+    source = (ROOT / "tokdash" / "settings.py").read_text()
+    read = set(re.findall(r'env\.\w+\(\s*"(\w+)"', source))
+    documented = set(re.findall(r"^(\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+
+    assert read == documented
+
+
+def test_vendored_files_are_what_is_said():
+    table = (ROOT / "static" / "vendor" / "README.md").read_text()
+    rows = re.findall(r"^\| `([^`]+)` \|.*\| `([0-9a-f]{64})` \|$", table, re.MULTILINE)
+
+    assert rows
+    for name, digest in rows:
+        assert hashlib.sha256((ROOT / "static" / "vendor" / name).read_bytes()).hexdigest() == digest
+
+
+def test_every_icon_in_use_is_in_the_sprite():
+    sprite = (ROOT / "static" / "vendor" / "tabler-icons" / "sprite.svg").read_text()
+    known = set(re.findall(r'<symbol id="([\w-]+)"', sprite))
+    pages = "".join(path.read_text() for path in (ROOT / "templates").rglob("*.html"))
+    used = set(re.findall(r'{% icon "([\w-]+)"', pages))
+    used |= set(
+        re.findall(r'\("([\w-]+)", "(?:good|bad|person|)"\)', (ROOT / "issues" / "queries" / "history.py").read_text())
+    )
+
+    assert used - known == set()
+    assert known - used == set()
+
+
+def test_locks_carry_hashes_and_no_addresses():
+    for path in (ROOT / "requirements").glob("*.txt"):
+        text = path.read_text()
+        assert "--hash=sha256:" in text
+        assert "://" not in text
+
+
+def test_compose_has_every_service_with_a_health_check():
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+
+    assert {"web", "worker", "beat", "postgres", "redis"} <= set(services)
+    assert all("healthcheck" in services[name] for name in ("web", "worker", "beat", "postgres", "redis"))
+    assert "interactive,sync,links,maintenance" in " ".join(services["worker"]["command"])
+
+
+@pytest.mark.parametrize("path", ["README.md", "CHANGELOG.md", "SECURITY.md", "LICENSE", "Dockerfile", ".env.example"])
+def test_what_every_repository_has(path):
+    assert (ROOT / path).stat().st_size > 200
+
+
+def test_readme_links_lead_somewhere():
+    text = (ROOT / "README.md").read_text()
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        if not target.startswith("http"):
+            assert (ROOT / target).exists(), target
+
+
+def test_readme_names_every_command():
+    text = (ROOT / "README.md").read_text()
+    for path in (ROOT / "issues" / "management" / "commands").glob("[a-z]*.py"):
+        assert path.stem in text, path.stem
