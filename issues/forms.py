@@ -21,10 +21,12 @@ class LinksForm(forms.Form):
 
 
 class WorkspaceForm(forms.Form):
-    """Connect a workspace. Keys are never shown again."""
+    """Connect a workspace. Keys are never shown again.
+
+    Which TokPortal it is, the operator says (TOKPORTAL_BASE_URL): one from a page could point our server anywhere.
+    """
 
     name = forms.CharField(max_length=80, label="Name", help_text="What your team calls this TokPortal account.")
-    base_url = forms.CharField(max_length=300, label="Base URL")
     read_key = forms.CharField(
         max_length=512,
         label="API key",

@@ -249,6 +249,26 @@ def test_409_after_a_lost_answer_is_our_own_success(video_issue, actor, small_sa
     assert not small_sandbox.world.video(small_sandbox.world.bundles[bundle], position).download_issue
 
 
+def test_a_first_send_that_is_still_worked_on_is_waited_for(video_issue, actor, small_sandbox, settings):
+    settings.TOKPORTAL_FIX_DEADLINE = 0.5  # we lose patience long before TokPortal has the file
+    small_sandbox.control.settings(fix_seconds=2.5)
+    fix = submit_links(issue=video_issue, links=[GOOD], actor=actor)
+    import time
+
+    drive_fix(fix.pk)
+    for _ in range(8):
+        Fix.objects.filter(next_try_at__isnull=False).update(next_try_at=timezone.now())
+        drive_fix(fix.pk)
+    fix.refresh_from_db()
+    assert (fix.state, fix.tries) == (FixState.SENDING, 1)
+    time.sleep(2.5)
+
+    fix = drive(fix)
+
+    assert (fix.state, fix.by_observation) == (FixState.SUCCEEDED, True)
+    assert effects(small_sandbox) == 1
+
+
 def test_accepted_but_still_flagged_asks_a_person(video_issue, actor, small_sandbox, monkeypatch):
     small_sandbox.control.fault("flag_stays", method="POST", path="fix-download")
 

@@ -479,3 +479,46 @@ def test_profile_saves_name_and_zone(as_user, bob):
 
     bob.refresh_from_db()
     assert (bob.name, bob.time_zone) == ("Bobby", "Europe/Paris")
+
+
+# --- Each error of the contract ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("BUNDLE_NOT_FOUND", 404),
+        ("BUNDLE_NOT_OWNED", 403),
+        ("VIDEO_NOT_FOUND", 404),
+        ("VIDEO_POSITION_OUT_OF_RANGE", 400),
+        ("VIDEO_NO_DOWNLOAD_ISSUE", 409),
+        ("UPLOAD_FAILED", 500),
+    ],
+)
+def test_each_error_has_its_sentence_and_next_step_on_the_page(page, video_issue, small_sandbox, code, status):
+    from issues.fixes.outcomes import OUTCOMES
+
+    if code == "VIDEO_NO_DOWNLOAD_ISSUE":
+        small_sandbox.control.clear(video_issue.video.bundle.tokportal_id, video_issue.video.position)
+    else:
+        small_sandbox.control.fault("status", method="POST", path="fix-download", status=status, code=code)
+    page.client.post(reverse("submit_fix", args=[video_issue.team.slug, video_issue.pk]), {"links": GOOD})
+    drive_fix(Fix.objects.get().pk)
+
+    response = page("issue", video_issue.pk)
+
+    assert OUTCOMES[code].say in text(response)
+    assert OUTCOMES[code].next_step in text(response)
+    if code != "VIDEO_NO_DOWNLOAD_ISSUE":
+        assert f">{GOOD}</textarea>" in response.content.decode()
+
+
+def test_a_moving_fix_is_left_alone_while_nothing_changes(page, video_issue):
+    sent = page.client.post(
+        reverse("submit_fix", args=[video_issue.team.slug, video_issue.pk]), {"links": GOOD}, headers=HX
+    )
+    address = re.search(r'hx-get="([^"]+)"[^>]*every 1s', sent.content.decode())[1]
+
+    assert page.client.get(address, headers=HX).status_code == 204
+    drive_fix(Fix.objects.get().pk)
+    assert "Fixed and verified" in text(page.client.get(address, headers=HX))

@@ -157,6 +157,30 @@ def test_a_shifting_listing_drops_no_bundle(workspace, small_sandbox, monkeypatc
     assert Bundle.objects.filter(gone_at=None).count() == 12
 
 
+def test_a_bundle_that_the_listing_loses_but_that_answers_is_kept(swept, workspace, small_sandbox):
+    issue = Issue.objects.select_related("video__bundle").order_by("pk")[0]
+    lost = issue.video.bundle.tokportal_id
+    from issues.sandbox import calls
+
+    listed = calls.list_bundles
+
+    def without(handler, app, call):
+        status, body = listed(handler, app, call)
+        body["data"] = [entry for entry in body["data"] if entry["id"] != lost]
+        return status, body
+
+    calls.ROUTES = tuple((m, p, without if f is listed else f) for m, p, f in calls.ROUTES)
+    try:
+        for _ in range(3):
+            sweep(workspace)
+    finally:
+        calls.ROUTES = tuple((m, p, listed if f is without else f) for m, p, f in calls.ROUTES)
+
+    issue.refresh_from_db()
+    assert issue.state == "open"
+    assert Bundle.objects.get(tokportal_id=lost).gone_at is None
+
+
 def test_429_inside_a_sweep_is_waited_for(workspace, small_sandbox):
     small_sandbox.control.fault(
         "status", path="/videos$", status=429, code=c.RATE_LIMIT_EXCEEDED, headers={"Retry-After": "1"}, times=1

@@ -31,7 +31,7 @@ from issues.sync.workspaces import refuse_key
 from issues.tokportal import constants as c
 from issues.tokportal.budget import Lane
 from issues.tokportal.client import TokPortalClient
-from issues.tokportal.errors import KeyRefusedError, Outcome, RateLimitedError, TokPortalError
+from issues.tokportal.errors import IdempotencyConflictError, KeyRefusedError, Outcome, RateLimitedError, TokPortalError
 from issues.tokportal.payloads import FixAnswer, VideoPayload
 
 logger = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ MAX_SENDS = 4  # with an open outcome, then a person decides
 MAX_WAITS = 8  # without a connection
 MAX_VERIFY_TRIES = 6
 GIVE_UP_AFTER = timedelta(hours=24)
+WAIT_FOR_FIRST_SEND = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +266,12 @@ class _Driver:
             else:
                 pause = max(backoff_seconds(waits, most=7200.0), error.retry_after or 0)
                 self._requeue(pause, earlier_open, tries=not_counted, waits=waits)
+        elif isinstance(error, IdempotencyConflictError) and earlier_open:
+            # The first send is still being worked on at TokPortal: wait for it, however long it takes.
+            if timezone.now() - self.fix.created_at > WAIT_FOR_FIRST_SEND:
+                self._move(FixState.NEEDS_HUMAN, code="OUTCOME_UNKNOWN", **about)
+            else:
+                self._come_back(backoff_seconds(2), tries=not_counted, **about)
         elif error.outcome is Outcome.UNKNOWN:
             # Read back before anything else; the bytes go out again only if the flag still stands.
             details = {"last": error.code, "status": error.status}
@@ -272,7 +279,8 @@ class _Driver:
         elif error.code == c.VIDEO_NO_DOWNLOAD_ISSUE:
             self._flag_was_gone(client, error, earlier_open=earlier_open)
         else:
-            if isinstance(error, KeyRefusedError):
+            if isinstance(error, KeyRefusedError) and not self.workspace.write_key_fingerprint:
+                # A second key of its own for fixes says nothing about the one that the sweeps use.
                 refuse_key(workspace=self.workspace, code=error.code, actor=self.actor)
             details = {"status": error.status, "message": error.message[:300]}
             self._move(FixState.REJECTED, code=error.code, code_details=details, **about)

@@ -144,7 +144,8 @@ def mirror_videos(bundle: Bundle, answer: VideoList, *, asked_at: datetime, acto
         Video.objects.bulk_update(changed, _VIDEO_FIELDS, batch_size=200)
         known = [video for video in current if video not in new]
         Video.objects.filter(pk__in=[video.pk for video in known]).update(last_checked_at=asked_at, missed_answers=0)
-        Bundle.objects.filter(pk=bundle.pk).update(last_checked_at=asked_at)
+        # It answers, so it is not gone, whatever the listings say.
+        Bundle.objects.filter(pk=bundle.pk).update(last_checked_at=asked_at, missed_listings=0)
         events, tally = _reconcile(bundle, current, asked_at)
         if not answer.unreadable:
             missing = [

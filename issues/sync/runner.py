@@ -137,7 +137,6 @@ class _Sweep:
                 page = []
         if page:
             self._mirror_page(page)
-        self._count(mirror.note_missing(self.workspace, listed_since=self.started_at, actor=self.actor))
         bundles = self._bundles_to_read()
         self.run.bundles_to_read = len(bundles)
         in_a_row = 0
@@ -158,6 +157,8 @@ class _Sweep:
                 in_a_row = 0
             self.run.requests, self.run.throttled = client.usage.requests, client.usage.throttled
             self.on_progress(self.run)
+        # Last: a bundle whose videos were read just now is there, even where the listing has lost it.
+        self._count(mirror.note_missing(self.workspace, listed_since=self.started_at, actor=self.actor))
 
     def _mirror_page(self, page: list[BundlePayload]) -> None:
         self._checked()

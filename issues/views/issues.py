@@ -10,12 +10,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from issues.access import load_editor, load_fix, load_issue, load_membership
+from issues.enums import FixState
 from issues.fixes.outcomes import outcome_of
 from issues.fixes.submit import repair_kinds, submit_links
 from issues.fixes.uploads import cancel_fix
 from issues.forms import LinksForm
 from issues.links.verdicts import judge_link
-from issues.models import Issue
+from issues.models import Fix, Issue
 from issues.problems import Refusal
 from issues.queries.freshness import Freshness, freshness_of, videos_checked
 from issues.queries.issues import IssueFilters, IssueList, filter_choices, list_issues, read_issue, steps_of
@@ -30,13 +31,14 @@ def issue_list(request: MemberRequest, team_slug: str) -> HttpResponse:
     team = request.membership.team
     filters = IssueFilters.parse(request.GET)
     freshness = freshness_of(team)
+    shown = list_issues(team, filters, after=request.GET.get("after", ""))
     context = {
         "filters": filters,
-        "list": list_issues(team, filters, after=request.GET.get("after", "")),
+        "list": shown,
         "freshness": freshness,
         "videos_checked": videos_checked(team) if freshness.oldest_look else 0,
+        "seen": _fingerprint(shown, freshness),
     }
-    context["seen"] = _fingerprint(context["list"], freshness)
     if request.htmx and request.htmx.target == "issue-list":
         if request.GET.get("seen") == context["seen"]:
             return HttpResponse(status=204)
@@ -65,7 +67,15 @@ def _fingerprint(shown: IssueList, freshness: Freshness) -> str:
 def issue_detail(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
     """One issue: both voices, the fix panel, the story."""
     request.membership = load_membership(request.user, team_slug)
-    return _issue_page(request, load_issue(request.membership, pk))
+    issue = load_issue(request.membership, pk)
+    if request.htmx and request.GET.get("seen") == _fix_fingerprint(issue.fixes.order_by("-created_at").first()):
+        return HttpResponse(status=204)
+    return _issue_page(request, issue)
+
+
+def _fix_fingerprint(fix: Fix | None) -> str:
+    """Changes with every step of a fix."""
+    return f"{fix.pk}.{fix.state}.{fix.tries}.{fix.waits}" if fix else "none"
 
 
 def _panel_context(
@@ -77,6 +87,7 @@ def _panel_context(
         "story": story,
         "issue": issue,
         "fix": fix,
+        "seen": _fix_fingerprint(fix),
         "steps": steps_of(fix) if fix and fix.is_unfinished else [],
         "outcome": outcome_of(fix.code, fix.code_details.get("status", 0)) if fix and fix.code else None,
         "kinds": [kind.value for kind in repair_kinds(story.video)],
@@ -87,12 +98,11 @@ def _panel_context(
     }
 
 
-def _typed(request: MemberRequest, fix: object) -> str:
+def _typed(request: MemberRequest, fix: Fix | None) -> str:
     """What the person typed: from this very form, else from the failed attempt before."""
     if request.method == "POST":
         return str(request.POST.get("links", ""))
-    links = getattr(fix, "typed", None)
-    return "\n".join(links) if links and getattr(fix, "state", "") != "succeeded" else ""
+    return "\n".join(fix.typed) if fix and fix.state != FixState.SUCCEEDED else ""
 
 
 def _issue_page(request: MemberRequest, issue: Issue, form: LinksForm | None = None, refusal: str = "") -> HttpResponse:

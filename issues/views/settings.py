@@ -39,11 +39,14 @@ def workspace_list(request: MemberRequest, team_slug: str) -> HttpResponse:
 def workspace_connect(request: MemberRequest, team_slug: str) -> HttpResponse:
     """Connect a TokPortal account; the key is checked at once."""
     request.membership = load_owner(request.user, team_slug)
-    form = WorkspaceForm(request.POST or None, initial={"base_url": settings.TOKPORTAL_BASE_URL})
+    form = WorkspaceForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
             workspace = workspaces.connect_workspace(
-                team=request.membership.team, actor=actor_of(request), **form.cleaned_data
+                team=request.membership.team,
+                base_url=settings.TOKPORTAL_BASE_URL,
+                actor=actor_of(request),
+                **form.cleaned_data,
             )
         except Refusal as refusal:
             form.add_error(None, refusal.sentence)

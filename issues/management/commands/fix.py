@@ -57,6 +57,8 @@ class Command(TokDashCommand):
             else:
                 fix = fix_with_links(issue=issue, links=sources, is_carousel=bool(options["image"]), actor=actor)
             fix = wait_for_end(fix)
+        except KeyboardInterrupt:
+            self.fail("Interrupted. A fix that was begun goes on in the background where a worker runs.")
         except Refusal as refusal:
             self._report(None, refusal.code, refusal.sentence, options)
             raise SystemExit(FAILED) from refusal
