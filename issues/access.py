@@ -7,7 +7,6 @@ from django.db.models import QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
-from issues.enums import Role
 from issues.models import Bundle, Fix, Issue, MediaFile, Membership, Team, User, Workspace
 
 
@@ -40,7 +39,7 @@ def issues_of(team: Team) -> QuerySet[Issue]:
 
 def load_issue(membership: Membership, pk: int) -> Issue:
     """An issue of the team with its video, bundle and workspace."""
-    found = issues_of(membership.team).select_related("video__bundle", "workspace", "assignee")
+    found = issues_of(membership.team).select_related("video__bundle", "workspace")
     return get_object_or_404(found, pk=pk)
 
 
@@ -69,9 +68,3 @@ def load_member(membership: Membership, pk: int) -> Membership:
 
 def teams_of(user: User) -> QuerySet[Membership]:
     return Membership.objects.filter(user=user).select_related("team").order_by("team__name")
-
-
-def role_at_least(membership: Membership, role: Role) -> bool:
-    """Whether the member's role is `role` or a higher one."""
-    order = [Role.VIEWER, Role.EDITOR, Role.OWNER]
-    return order.index(Role(membership.role)) >= order.index(role)

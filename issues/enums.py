@@ -25,20 +25,8 @@ class IssueState(TextChoices):
     CLEARED = "cleared", "Cleared"
     MOOT = "moot", "Moot"
 
-    @property
-    def meaning(self) -> str:
-        """One plain sentence for the page."""
-        return {
-            IssueState.OPEN: "The manager cannot download the media.",
-            IssueState.FIXING: "A fix is on its way.",
-            IssueState.FIXED: "Fixed from here and read back from TokPortal.",
-            IssueState.CLEARED: "The flag went away without a fix from here.",
-            IssueState.MOOT: "The bundle ended, so nothing is left to fix.",
-        }[self]
-
 
 UNRESOLVED = frozenset({IssueState.OPEN, IssueState.FIXING})
-RESOLVED = frozenset({IssueState.FIXED, IssueState.CLEARED, IssueState.MOOT})
 
 
 class FixState(TextChoices):
@@ -58,7 +46,6 @@ UNFINISHED = frozenset({FixState.QUEUED, FixState.UPLOADING, FixState.UPLOADED, 
 FINISHED = frozenset(set(FixState) - UNFINISHED)
 # States in which a worker has something to do. An upload is somebody else's to drive: a browser's or a command's.
 DRIVEN = frozenset({FixState.QUEUED, FixState.UPLOADED, FixState.SENDING, FixState.VERIFYING})
-NOT_SENT_YET = frozenset({FixState.QUEUED, FixState.UPLOADING, FixState.UPLOADED})
 
 
 class FixKind(TextChoices):
@@ -95,14 +82,6 @@ class SyncState(TextChoices):
     DONE = "done", "Done"
     FAILED = "failed", "Failed"
     INTERRUPTED = "interrupted", "Interrupted"
-
-
-class VideoType(TextChoices):
-    """The types that we can repair; a new one of TokPortal's is stored and shown as it is."""
-
-    VIDEO = "video", "Video"
-    CAROUSEL = "carousel", "Carousel"
-    STORY = "story", "Story"
 
 
 class VerdictClass(TextChoices):

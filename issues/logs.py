@@ -2,6 +2,10 @@
 
 import logging
 import re
+from contextvars import ContextVar
+
+# The id that the error page shows, so that a line can be found by it.
+current_request_id: ContextVar[str] = ContextVar("current_request_id", default="-")
 
 _SECRETS = (
     re.compile(r"\b(?:sk_|tok_live_|whsec_)[A-Za-z0-9_-]{8,}"),
@@ -19,9 +23,10 @@ def scrub(text: str) -> str:
 
 
 class ScrubFilter(logging.Filter):
-    """Scrubs the message, its arguments and the traceback of each record."""
+    """Scrubs the message, its arguments and the traceback of each record, and adds the request's id."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = current_request_id.get()
         record.msg = scrub(record.getMessage())
         record.args = None
         if record.exc_info and not record.exc_text:

@@ -5,7 +5,7 @@ from django.utils.text import slugify
 
 from issues.audit import Actor, Event, Verb, record
 from issues.enums import Role
-from issues.models import AuditHead, Issue, Membership, Team, User
+from issues.models import AuditHead, Membership, Team, User
 from issues.problems import Refusal
 
 
@@ -91,13 +91,12 @@ def change_role(*, membership: Membership, role: Role, actor: Actor) -> None:
 
 
 def remove_member(*, membership: Membership, actor: Actor) -> None:
-    """Take a member out of the team; his issues become unassigned. The history keeps his name."""
+    """Take a member out of the team, with immediate effect. The history keeps his name."""
     with transaction.atomic():
         current = Membership.objects.select_for_update().select_related("user", "team").filter(pk=membership.pk).first()
         if current is None:
             return
         _keep_an_owner(current.team, current)
-        Issue.objects.filter(team=current.team, assignee=current.user).update(assignee=None)
         changes = {"role": [current.role, None]}
         event = Event(Verb.MEMBER_REMOVED, label=actor_label(current.user), changes=changes)
         team_id = current.team_id

@@ -8,9 +8,22 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from issues.audit.actors import new_request_id
+from issues.logs import current_request_id
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 _SAFE_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+
+
+class HealthMiddleware:
+    """Answers `/healthz` before anything else: whoever asks from inside knows neither our host name nor HTTPS."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path == "/healthz" and request.method in {"GET", "HEAD"}:
+            return HttpResponse("ok\n", content_type="text/plain")
+        return self.get_response(request)
 
 
 class RequestIdMiddleware:
@@ -22,6 +35,7 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.headers.get("X-Request-ID", "")
         request.request_id = given if _SAFE_ID.match(given) else new_request_id()  # type: ignore[attr-defined]
+        current_request_id.set(request.request_id)  # type: ignore[attr-defined]
         response = self.get_response(request)
         response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
         return response

@@ -1,6 +1,8 @@
 """What the pages say and do."""
 
+import io
 import json
+import logging
 import re
 from datetime import timedelta
 
@@ -13,6 +15,7 @@ from django.utils import timezone
 from issues.audit import Actor
 from issues.enums import Origin
 from issues.fixes.lifecycle import drive_fix
+from issues.logs import ScrubFilter
 from issues.models import AuditEvent, Bundle, Fix, Issue, Workspace
 from issues.sync.runner import sweep_workspace
 from tests import factories
@@ -410,6 +413,19 @@ def test_queries_do_not_grow_with_the_rows(page, workspace, team, name):
     assert cost() == few
 
 
+@pytest.fixture
+def request_log():
+    """What goes to the log of failed requests, in our format."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.addFilter(ScrubFilter())
+    handler.setFormatter(logging.Formatter("%(request_id)s %(message)s"))
+    logger = logging.getLogger("django.request")
+    logger.addHandler(handler)
+    yield stream
+    logger.removeHandler(handler)
+
+
 # --- Frame -------------------------------------------------------------------------------------------------
 
 
@@ -432,6 +448,15 @@ def test_security_headers_are_strict(page, swept):
     assert re.search(r"\sstyle=|<script>|onclick=", response.content.decode()) is None
 
 
+def test_health_is_answered_whatever_the_host_and_the_scheme(client, settings):
+    settings.ALLOWED_HOSTS = ["tokdash.example.com"]
+    settings.SECURE_SSL_REDIRECT = True
+
+    response = client.get("/healthz", headers={"Host": "10.0.0.7:8000"})
+
+    assert (response.status_code, response.content) == (200, b"ok\n")
+
+
 def test_every_answer_carries_a_request_id_and_safe_ones_are_kept(client, db):
     given = client.get("/healthz", headers={"X-Request-ID": "proxy-id-12345"})
     bad = client.get("/healthz", headers={"X-Request-ID": "bad id <script>"})
@@ -440,7 +465,8 @@ def test_every_answer_carries_a_request_id_and_safe_ones_are_kept(client, db):
     assert re.fullmatch(r"[0-9a-f]{32}", bad["X-Request-ID"])
 
 
-def test_a_500_says_the_request_id(as_user, bob, team, monkeypatch):
+def test_a_500_says_the_request_id_and_so_does_the_log(as_user, bob, team, monkeypatch, request_log):
+    log = request_log
     monkeypatch.setattr("issues.views.issues.freshness_of", lambda team: 1 / 0)
     client = as_user(bob, raise_request_exception=False)
 
@@ -448,6 +474,7 @@ def test_a_500_says_the_request_id(as_user, bob, team, monkeypatch):
 
     assert response.status_code == 500
     assert "find-me-12345" in response.content.decode()
+    assert log.getvalue().startswith("find-me-12345 Internal Server Error")
     assert "Traceback" not in response.content.decode()
 
 

@@ -1,20 +1,10 @@
-"""All URLs of the site."""
+"""All URLs of the site. `/healthz` is answered by issues.middleware.HealthMiddleware."""
 
-from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
-from django.views.decorators.http import require_GET
 
 from issues.views import errors
 
-
-@require_GET
-def healthz(request: HttpRequest) -> HttpResponse:
-    """The process answers; nothing else is asked."""
-    return HttpResponse("ok\n", content_type="text/plain")
-
-
 urlpatterns = [
-    path("healthz", healthz, name="healthz"),
     path("accounts/", include("allauth.account.urls")),
     path("", include("issues.urls")),
 ]

@@ -19,7 +19,6 @@ class Verb(TextChoices):
     ISSUE_FIXED = "issue.fixed", "Issue fixed"
     ISSUE_CLEARED = "issue.cleared", "Flag cleared"
     ISSUE_MOOT = "issue.moot", "Issue ended with its bundle"
-    ISSUE_ASSIGNED = "issue.assigned", "Issue assigned"
     FIX_SUBMITTED = "fix.submitted", "Fix submitted"
     FIX_UPLOADED = "fix.uploaded", "File uploaded"
     FIX_SENT = "fix.sent", "Fix sent"

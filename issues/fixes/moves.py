@@ -1,6 +1,5 @@
 """The states of a fix: one table of allowed moves, and the one door through which every move goes."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -53,7 +52,6 @@ def move(
     actor: Actor,
     fence: int | None,
     changes: Changes | None = None,
-    more_events: Sequence[Event] = (),
     **fields: Any,
 ) -> Fix:
     """Move a fix to `to` with its fields, the issue's state and the history, in the caller's or one own transaction.
@@ -88,7 +86,7 @@ def move(
             if verb
             else []
         )
-        record(fix.team_id, actor, [*own, *more_events, *issue_events])
+        record(fix.team_id, actor, [*own, *issue_events])
     return fix
 
 

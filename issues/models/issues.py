@@ -1,6 +1,5 @@
 """One episode of a flagged video."""
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -24,9 +23,6 @@ class Issue(models.Model):
     deadline = models.DateTimeField(null=True, blank=True)
     verdict = models.CharField(max_length=40, blank=True)  # a code of links.verdicts
     verdict_class = models.CharField(max_length=10, blank=True)
-    assignee = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="assigned_issues"
-    )
     opened_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)

@@ -247,7 +247,6 @@ _PLAIN = {
     Verb.ISSUE_FIXED: "closed the issue as fixed",
     Verb.ISSUE_CLEARED: "saw that the flag is gone without a fix from here",
     Verb.ISSUE_MOOT: "closed the issue: its bundle has ended",
-    Verb.ISSUE_ASSIGNED: "assigned the issue",
     Verb.FIX_SENT: "began to send the fix to TokPortal",
     Verb.FIX_DELAYED: "could not send the fix yet; it is tried again by itself",
     Verb.FIX_ACCEPTED: "got TokPortal's acceptance",

@@ -113,9 +113,7 @@ def list_issues(team: Team, filters: IssueFilters, *, after: str = "") -> IssueL
     states = TABS[filters.tab][1]
     total = sum(counts.get(state, 0) for state in states)
     unfiltered = base.filter(state__in=states).count() if filters.narrowed else total
-    found = _narrow(base.filter(state__in=states), filters, now).select_related(
-        "video__bundle", "workspace", "assignee"
-    )
+    found = _narrow(base.filter(state__in=states), filters, now).select_related("video__bundle", "workspace")
     page = _urgent_first(found, after) if filters.tab == "open" else _latest_first(found, after)
     return IssueList(page, tabs, total, unfiltered)
 

@@ -10,7 +10,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import IO, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -18,6 +17,7 @@ import requests
 from requests_toolbelt import MultipartEncoder
 
 from issues.tokportal import constants as c
+from issues.tokportal.answers import header_number, to_error
 from issues.tokportal.budget import Budget, Lane, wait_for_slot
 from issues.tokportal.errors import (
     LostAnswerError,
@@ -25,9 +25,7 @@ from issues.tokportal.errors import (
     RateLimitedError,
     ServerError,
     StorageRefusedError,
-    TokPortalError,
     UnreadableAnswerError,
-    error_class,
 )
 from issues.tokportal.payloads import (
     AccountPayload,
@@ -40,14 +38,13 @@ from issues.tokportal.payloads import (
     VideoList,
     VideoPayload,
 )
-from issues.tokportal.transport import CHUNK_BYTES, RawAnswer, new_session, send
+from issues.tokportal.transport import RawAnswer, SizedStream, new_session, send
 
 _T = TypeVar("_T")
 
 MAX_PAGES = 10_000
 READ_TRIES = 3
 DEFAULT_RETRY_AFTER = 5.0
-MAX_RETRY_AFTER = 3600.0
 # A PUT of a large file takes as long as the line needs; this bounds a line that has died.
 UPLOAD_DEADLINE = 6 * 3600.0
 
@@ -266,7 +263,7 @@ class TokPortalClient:
             request = requests.Request(
                 "PUT",
                 upload_url,
-                data=_SizedStream(source, size, on_progress),
+                data=SizedStream(source, size, on_progress),
                 headers={"Content-Type": content_type},
             )
             answer = send(
@@ -371,13 +368,13 @@ class TokPortalClient:
             read_timeout=read_timeout or self._timeouts.read,
             deadline=deadline or self._timeouts.total,
         )
-        limit = _header_number(answer, c.LIMIT_HEADER)
-        self._budget.observe(limit=limit, remaining=_header_number(answer, c.REMAINING_HEADER))
+        limit = header_number(answer, c.LIMIT_HEADER)
+        self._budget.observe(limit=limit, remaining=header_number(answer, c.REMAINING_HEADER))
         if 200 <= answer.status < 300:
             if not answer.is_json and answer.body is None and method == "GET":
                 raise UnreadableAnswerError("not JSON", status=answer.status)
             return answer
-        error = _to_error(answer)
+        error = to_error(answer)
         if isinstance(error, RateLimitedError):
             self.usage.throttled += 1
             self._budget.block(error.retry_after or DEFAULT_RETRY_AFTER)
@@ -400,92 +397,6 @@ class TokPortalClient:
             return parse(self._data_object(answer))
         except PayloadError as error:
             raise UnreadableAnswerError(str(error), status=answer.status) from error
-
-
-class _SizedStream:
-    """A body of a known length, read in chunks; requests sends it with a Content-Length and never holds it whole."""
-
-    def __init__(
-        self,
-        source: IO[bytes] | Iterator[bytes],
-        size: int,
-        on_progress: Callable[[int], None] | None,
-    ) -> None:
-        self._source = source
-        self._size = size
-        self._on_progress = on_progress
-        self._sent = 0
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __iter__(self) -> Iterator[bytes]:
-        while chunk := self.read(CHUNK_BYTES):
-            yield chunk
-
-    def read(self, amount: int = CHUNK_BYTES) -> bytes:
-        read = getattr(self._source, "read", None)
-        chunk: bytes = read(CHUNK_BYTES) if read else next(self._source, b"")
-        self._sent += len(chunk)
-        if self._on_progress and chunk:
-            self._on_progress(self._sent)
-        return chunk
-
-
-def _header_number(answer: RawAnswer, name: str) -> int | None:
-    text = answer.headers.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
-
-
-def _retry_after(answer: RawAnswer, details: dict[str, Any]) -> float | None:
-    """Seconds to wait: the header is the word that counts, then the body; at most an hour."""
-    header = answer.headers.get("Retry-After", "").strip()
-    if header:
-        try:
-            return min(max(float(header), 0.0), MAX_RETRY_AFTER)
-        except ValueError:
-            try:
-                moment = parsedate_to_datetime(header).timestamp()
-            except (ValueError, TypeError):
-                pass
-            else:
-                return min(max(moment - time.time(), 0.0), MAX_RETRY_AFTER)
-    told = details.get("retry_after_seconds")
-    if isinstance(told, int | float) and not isinstance(told, bool) and told >= 0:
-        return min(float(told), MAX_RETRY_AFTER)
-    return None
-
-
-def _to_error(answer: RawAnswer) -> TokPortalError:
-    """The exception for an answer that is not 2xx."""
-    body = answer.body if isinstance(answer.body, dict) else {}
-    about = body.get("error")
-    request_id = answer.headers.get(c.TOKPORTAL_REQUEST_ID_HEADER, "")[:128]
-    if not isinstance(about, dict):
-        if answer.status == 429:
-            return RateLimitedError(
-                status=429,
-                request_id=request_id,
-                code=c.RATE_LIMIT_EXCEEDED,
-                retry_after=_retry_after(answer, {}),
-            )
-        if answer.status in (401, 403) and answer.is_json:
-            return error_class("", answer.status)(status=answer.status, request_id=request_id)
-        # A proxy's page, a redirect, an empty answer: TokPortal itself has not spoken.
-        return UnreadableAnswerError("not TokPortal's form", status=answer.status, request_id=request_id)
-    code = about.get("code")
-    code = code if isinstance(code, str) else ""
-    details = about.get("details")
-    details = details if isinstance(details, dict) else {}
-    message = about.get("message")
-    return error_class(code, answer.status)(
-        message if isinstance(message, str) else "",
-        code=code[:80],
-        status=answer.status,
-        request_id=request_id,
-        retry_after=_retry_after(answer, details),
-        details=details,
-    )
 
 
 def is_secure_or_local(url: str) -> bool:

@@ -7,10 +7,10 @@ ever. A watchdog therefore closes the socket at the deadline, whatever is being 
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import requests
 import urllib3
@@ -175,3 +175,33 @@ def _decode(status: int, headers: CaseInsensitiveDict[str], content: bytes) -> R
         return RawAnswer(status, headers, json.loads(content), is_json=True)
     except (ValueError, RecursionError):
         return RawAnswer(status, headers, None, is_json=False)
+
+
+class SizedStream:
+    """A body of a known length, read in chunks; requests sends it with a Content-Length and never holds it whole."""
+
+    def __init__(
+        self,
+        source: IO[bytes] | Iterator[bytes],
+        size: int,
+        on_progress: Callable[[int], None] | None,
+    ) -> None:
+        self._source = source
+        self._size = size
+        self._on_progress = on_progress
+        self._sent = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes]:
+        while chunk := self.read(CHUNK_BYTES):
+            yield chunk
+
+    def read(self, amount: int = CHUNK_BYTES) -> bytes:
+        read = getattr(self._source, "read", None)
+        chunk: bytes = read(CHUNK_BYTES) if read else next(self._source, b"")
+        self._sent += len(chunk)
+        if self._on_progress and chunk:
+            self._on_progress(self._sent)
+        return chunk

@@ -20,8 +20,8 @@ document.addEventListener("click", (event) => {
   const target = event.target instanceof Element ? event.target : null;
   if (!target) return;
   if (target.closest("[data-theme-switch]")) {
-    const isDark = getComputedStyle(document.documentElement).colorScheme === "dark";
-    const next = isDark ? "light" : "dark";
+    const now = document.documentElement.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+    const next = now === "dark" ? "light" : "dark";
     document.documentElement.dataset.theme = next;
     localStorage.setItem("theme", next);
   }
