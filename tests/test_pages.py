@@ -376,18 +376,17 @@ def test_unknown_export_formats_do_not_exist(page, team):
 # --- Cost --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "name", ["issues", "issue", "bundles", "bundle", "history", "workspaces", "workspace", "members"]
-)
-def test_no_page_needs_more_than_12_queries_with_2000_open_issues(page, workspace, name):
+def test_no_page_needs_more_than_12_queries_with_2000_open_issues(page, workspace):
     factories.many_issues(workspace, 2000)
     issue = Issue.objects.select_related("video").latest("pk")
-    args = {"issue": [issue.pk], "bundle": [issue.video.bundle_id], "workspace": [workspace.pk]}.get(name, [])
+    arguments = {"issue": [issue.pk], "bundle": [issue.video.bundle_id], "workspace": [workspace.pk]}
+    costs = {}
+    for name in ("issues", "issue", "bundles", "bundle", "history", "workspaces", "workspace", "members"):
+        with CaptureQueriesContext(connection) as queries:
+            assert page(name, *arguments.get(name, [])).status_code == 200
+        costs[name] = len(queries)
 
-    with CaptureQueriesContext(connection) as queries:
-        assert page(name, *args).status_code == 200
-
-    assert len(queries) <= 12, [query["sql"][:120] for query in queries]
+    assert max(costs.values()) <= 12, costs
 
 
 @pytest.mark.parametrize("name", ["issues", "bundles", "history"])
