@@ -209,6 +209,22 @@ def test_the_second_person_hears_who_was_faster(page, as_user, alice, video_issu
     assert Fix.objects.count() == 1
 
 
+def test_a_carousel_starts_with_its_own_links(page, carousel_issue):
+    content = page("issue", carousel_issue.pk).content.decode()
+
+    links = "\n".join(carousel_issue.video.carousel_images)
+    assert f">{links}</textarea>" in content
+
+
+def test_no_template_tag_is_left_in_any_page(page, video_issue, carousel_issue, workspace):
+    bundle = video_issue.video.bundle_id
+    for name, *args in (("issues",), ("issue", video_issue.pk), ("issue", carousel_issue.pk), ("bundles",), ("bundle", bundle),
+                        ("history",), ("workspaces",), ("workspace", workspace.pk), ("members",)):  # fmt: skip
+        content = page(name, *args).content.decode()
+        assert "{{" not in content, name
+        assert "{%" not in content, name
+
+
 def test_viewers_see_no_form(as_user, vera, video_issue):
     content = as_user(vera).get(reverse("issue", args=[video_issue.team.slug, video_issue.pk])).content.decode()
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from issues.access import load_editor, load_fix, load_issue, load_membership
-from issues.enums import FixState
+from issues.enums import FixKind, FixState
 from issues.fixes.outcomes import outcome_of
 from issues.fixes.submit import repair_kinds, submit_links
 from issues.fixes.uploads import cancel_fix
@@ -19,7 +19,7 @@ from issues.links.verdicts import judge_link
 from issues.models import Fix, Issue
 from issues.problems import Refusal
 from issues.queries.freshness import Freshness, freshness_of, videos_checked
-from issues.queries.issues import IssueFilters, IssueList, filter_choices, list_issues, read_issue, steps_of
+from issues.queries.issues import IssueFilters, IssueList, IssueStory, filter_choices, list_issues, read_issue, steps_of
 from issues.views.chrome import MemberRequest, actor_of, render_page
 
 
@@ -91,18 +91,21 @@ def _panel_context(
         "steps": steps_of(fix) if fix and fix.is_unfinished else [],
         "outcome": outcome_of(fix.code, fix.code_details.get("status", 0)) if fix and fix.code else None,
         "kinds": [kind.value for kind in repair_kinds(story.video)],
-        "typed": _typed(request, story.fix),
+        "typed": _typed(request, story),
         "form": form,
         "refusal": refusal,
         "can_edit": request.membership.can_edit,
     }
 
 
-def _typed(request: MemberRequest, fix: Fix | None) -> str:
-    """What the person typed: from this very form, else from the failed attempt before."""
+def _typed(request: MemberRequest, story: IssueStory) -> str:
+    """What stands in the field: what was just typed, else the failed attempt before, else a carousel's own links."""
     if request.method == "POST":
         return str(request.POST.get("links", ""))
-    return "\n".join(fix.typed) if fix and fix.state != FixState.SUCCEEDED else ""
+    fix = story.fix
+    if fix and fix.typed and fix.state != FixState.SUCCEEDED:
+        return "\n".join(fix.typed)
+    return "\n".join(story.video.links) if FixKind.CAROUSEL_URLS in repair_kinds(story.video) else ""
 
 
 def _issue_page(request: MemberRequest, issue: Issue, form: LinksForm | None = None, refusal: str = "") -> HttpResponse:
