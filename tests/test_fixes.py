@@ -280,6 +280,24 @@ def test_accepted_but_still_flagged_asks_a_person(video_issue, actor, small_sand
     assert effects(small_sandbox) == 1
 
 
+def test_a_read_back_without_the_flag_proves_nothing(video_issue, actor, small_sandbox, monkeypatch):
+    original = small_sandbox.world.video
+
+    def without_flag(*args):
+        found = original(*args)
+        monkeypatch.setattr(
+            type(found), "to_json", lambda self: {k: v for k, v in self.__dict__.items() if k != "download_issue"}
+        )
+        return found
+
+    monkeypatch.setattr(small_sandbox.world, "video", without_flag)
+
+    fix = drive(submit_links(issue=video_issue, links=[GOOD], actor=actor), rounds=20)
+
+    assert (fix.state, fix.code, fix.issue.state) == (FixState.NEEDS_HUMAN, "NOT_READ_BACK", IssueState.OPEN)
+    assert effects(small_sandbox) == 1
+
+
 def test_a_read_back_that_fails_is_repeated(video_issue, actor, small_sandbox):
     small_sandbox.control.fault("status", method="GET", path=r"/videos/\d+$", status=503, times=4)
 

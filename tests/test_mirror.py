@@ -67,6 +67,29 @@ def test_comment_link_and_date_are_followed(bundle):
     assert "geheim" not in event.canonical
 
 
+@pytest.mark.parametrize("fields", [{}, {"download_issue": None}, {"download_issue": {"odd": 1}}])
+def test_an_answer_that_says_nothing_of_the_flag_closes_nothing(bundle, fields):
+    show(bundle, video(download_issue=True, name="Known name", target_publish_end_date="2026-12-01"))
+
+    bare = VideoPayload.parse({"position": 1, "name": None, "status": None, **fields})
+    show(bundle, bare)
+
+    issue = Issue.objects.select_related("video").get()
+    assert (issue.state, issue.video.name, issue.video.target_publish_end_date) == ("open", "Known name", "2026-12-01")
+    assert issue.links == ["https://a.example/a.mp4"]
+
+
+def test_a_listing_without_a_status_keeps_what_is_known(bundle, workspace):
+    show(bundle, video(download_issue=True))
+
+    mirror.mirror_listing(
+        workspace, [BundlePayload.parse({"id": "b-1", "status": None})], seen_at=timezone.now(), actor=SYNC
+    )
+
+    bundle.refresh_from_db()
+    assert (bundle.status, bundle.title) == ("accepted", "T")
+
+
 def test_flag_gone_clears_the_issue(bundle):
     show(bundle, video(download_issue=True))
 

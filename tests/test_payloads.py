@@ -14,7 +14,7 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
-fields = st.sampled_from([*VideoPayload._READ, *BundlePayload._READ, "new"])
+fields = st.sampled_from(["id", *VideoPayload._CHECKS, *BundlePayload._CHECKS, "new"])
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
@@ -48,6 +48,23 @@ def test_a_video_without_a_position_is_refused(data):
 )
 def test_only_a_clear_yes_is_a_flag(value, expected):
     assert VideoPayload.parse({"position": 1, "download_issue": value}).download_issue is expected
+
+
+def test_only_what_is_really_told_counts():
+    told = VideoPayload.parse(
+        {
+            "position": 1,
+            "status": None,
+            "name": {"a": 1},
+            "video_url": None,
+            "download_issue": None,
+            "target_publish_start_date": "2026-01-01",
+        }
+    ).told
+
+    assert told == {"video_url", "target_publish_start_date", "target_publish_date", "deadline", "extra"}
+    assert not VideoPayload.parse({"position": 1}).tells_flag
+    assert VideoPayload.parse({"position": 1, "download_issue": "false"}).tells_flag
 
 
 def test_null_comment_is_told_from_an_empty_one():

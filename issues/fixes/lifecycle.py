@@ -31,7 +31,14 @@ from issues.sync.workspaces import refuse_key
 from issues.tokportal import constants as c
 from issues.tokportal.budget import Lane
 from issues.tokportal.client import TokPortalClient
-from issues.tokportal.errors import IdempotencyConflictError, KeyRefusedError, Outcome, RateLimitedError, TokPortalError
+from issues.tokportal.errors import (
+    IdempotencyConflictError,
+    KeyRefusedError,
+    Outcome,
+    RateLimitedError,
+    TokPortalError,
+    UnreadableAnswerError,
+)
 from issues.tokportal.payloads import FixAnswer, VideoPayload
 
 logger = logging.getLogger(__name__)
@@ -147,6 +154,9 @@ class _Driver:
         except TokPortalError as error:
             self._read_failed(error)
             return False
+        if not video.tells_flag:
+            self._read_failed(UnreadableAnswerError("nothing is said about the flag"))
+            return False
         if not video.download_issue:
             self._accept(video=video, request_id="", by_observation=True, asked_at=asked_at)
             return False
@@ -206,6 +216,9 @@ class _Driver:
         except TokPortalError as error:
             self._verify_failed(error)
             return
+        if not video.tells_flag:
+            self._verify_failed(UnreadableAnswerError("nothing is said about the flag"))
+            return
         if not video.download_issue:
             self._succeed(video, asked_at)
             return
@@ -224,8 +237,8 @@ class _Driver:
             video.changed_here_at = asked_at
             video.save(update_fields=["changed_here_at"])
             changes: Changes = {
-                "target_publish_date": [self.fix.date_before or None, payload.target_publish_date or None],
-                "target_publish_end_date": [self.fix.end_date_before or None, payload.target_publish_end_date or None],
+                "target_publish_date": [self.fix.date_before or None, video.target_publish_date or None],
+                "target_publish_end_date": [self.fix.end_date_before or None, video.target_publish_end_date or None],
                 "links": [
                     [shown_url(link) for link in self.fix.issue.links],
                     [shown_url(link) for link in video.links],
@@ -234,9 +247,9 @@ class _Driver:
             self._move(
                 FixState.SUCCEEDED,
                 changes=changes,
-                video_url=payload.video_url,
-                target_publish_date=payload.target_publish_date,
-                target_publish_end_date=payload.target_publish_end_date,
+                video_url=video.video_url,
+                target_publish_date=video.target_publish_date,
+                target_publish_end_date=video.target_publish_end_date,
             )
 
     # --- What can go wrong ---------------------------------------------------------------------------------
@@ -305,7 +318,7 @@ class _Driver:
             else:
                 self._move(FixState.SUPERSEDED, code=error.code, tokportal_request_id=error.request_id)
             return
-        if video.download_issue:
+        if video.download_issue or not video.tells_flag:
             # TokPortal contradicts itself; a person looks.
             self._move(FixState.NEEDS_HUMAN, code="FLAG_STILL_SET", tokportal_request_id=error.request_id)
         elif earlier_open:

@@ -171,9 +171,11 @@ def mirror_video(video: Video, payload: VideoPayload, *, asked_at: datetime) -> 
 
 
 def _copy(payload: BundlePayload | VideoPayload, row: Bundle | Video, fields: Iterable[str]) -> list[str]:
-    """Set what differs on the row; returns the names."""
+    """Set what the answer tells and what differs on the row; returns the names."""
     changed = []
     for name in fields:
+        if name not in payload.told:
+            continue
         value = getattr(payload, name)
         value = list(value) if isinstance(value, tuple) else value
         if getattr(row, name) != value:

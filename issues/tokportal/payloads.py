@@ -6,7 +6,7 @@ cannot be read becomes the empty value, what is unknown is kept in `extra`. Only
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, ClassVar, Self
@@ -55,6 +55,33 @@ def _integer(value: object) -> int | None:
 def _flag(value: object) -> bool:
     """Only a clear yes is a yes: `"false"`, 0 and null are not."""
     return value is True or value == 1 or (isinstance(value, str) and value.strip().lower() == "true")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool) or value in (0, 1) or str(value).strip().lower() in {"true", "false"}
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list)
+
+
+_Check = Callable[[object], bool]
+
+
+def _told(data: Mapping[str, Any], checks: Mapping[str, _Check], nullable: frozenset[str]) -> frozenset[str]:
+    """The fields that an answer really tells: there, of the right type, and null only where null means something.
+
+    What is not told leaves the mirror as it is: a field that is missing once must not wipe what we know.
+    """
+    return frozenset(
+        name
+        for name, check in checks.items()
+        if name in data and (name in nullable if data[name] is None else check(data[name]))
+    )
 
 
 def parse_moment(value: object, *, end_of_day: bool = False) -> datetime | None:
@@ -111,17 +138,13 @@ class BundlePayload:
     status: str = ""
     videos_quantity: int | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    told: frozenset[str] = frozenset()  # the fields that the answer really tells
 
-    _READ: ClassVar[tuple[str, ...]] = (
-        "id",
-        "title",
-        "external_ref",
-        "bundle_type",
-        "platform",
-        "country",
-        "status",
-        "videos_quantity",
-    )
+    _CHECKS: ClassVar[dict[str, _Check]] = {
+        **dict.fromkeys(("title", "external_ref", "bundle_type", "platform", "country", "status"), _is_text),
+        "videos_quantity": lambda value: _integer(value) is not None,
+    }
+    _NULLABLE: ClassVar[frozenset[str]] = frozenset({"external_ref", "country", "videos_quantity"})
 
     @classmethod
     def parse(cls, data: object) -> Self:
@@ -136,7 +159,8 @@ class BundlePayload:
             country=_text(data.get("country"), 64),
             status=_text(data.get("status"), 64),
             videos_quantity=_integer(data.get("videos_quantity")),
-            extra=_take(data, cls._READ),
+            extra=_take(data, ("id", *cls._CHECKS)),
+            told=_told(data, cls._CHECKS, cls._NULLABLE) | {"extra"},
         )
 
 
@@ -160,12 +184,20 @@ class VideoPayload:
     download_issue: bool = False
     download_issue_comment: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    told: frozenset[str] = frozenset()  # the fields that the answer really tells
 
-    _READ: ClassVar[tuple[str, ...]] = (
-        "id", "position", "status", "video_type", "name", "description", "external_ref", "video_url",
-        "carousel_images", "story_image_url", "platform_url", "target_publish_date",
-        "target_publish_start_date", "target_publish_end_date", "download_issue", "download_issue_comment",
-    )  # fmt: skip
+    _CHECKS: ClassVar[dict[str, _Check]] = {
+        **dict.fromkeys(
+            ("status", "video_type", "name", "description", "external_ref", "video_url", "story_image_url",
+             "platform_url", "target_publish_date", "target_publish_start_date", "target_publish_end_date",
+             "download_issue_comment"),
+            _is_text,
+        ),
+        "carousel_images": _is_list,
+        "download_issue": _is_flag,
+    }  # fmt: skip
+    # Null says "none" here; for the others, and above all for the flag, it says nothing.
+    _NULLABLE: ClassVar[frozenset[str]] = frozenset(_CHECKS) - {"status", "video_type", "name", "download_issue"}
 
     @classmethod
     def parse(cls, data: object) -> Self:
@@ -174,6 +206,11 @@ class VideoPayload:
             raise PayloadError("a video without a position")
         images = data.get("carousel_images")
         comment = data.get("download_issue_comment")
+        told = _told(data, cls._CHECKS, cls._NULLABLE)
+        if "target_publish_start_date" in told:
+            told |= {"target_publish_date"}
+        if told & {"target_publish_date", "target_publish_end_date"}:
+            told |= {"deadline"}
         return cls(
             position=position,
             id=_text(data.get("id"), 128),
@@ -190,8 +227,14 @@ class VideoPayload:
             target_publish_end_date=_text(data.get("target_publish_end_date"), 64),
             download_issue=_flag(data.get("download_issue")),
             download_issue_comment=None if comment is None else _text(comment),
-            extra=_take(data, cls._READ),
+            extra=_take(data, ("id", "position", *cls._CHECKS)),
+            told=told | {"extra"},
         )
+
+    @property
+    def tells_flag(self) -> bool:
+        """Whether the answer says anything about the flag at all."""
+        return "download_issue" in self.told
 
     @property
     def deadline(self) -> datetime | None:
