@@ -56,13 +56,13 @@ def test_only_what_is_really_told_counts():
             "position": 1,
             "status": None,
             "name": {"a": 1},
-            "video_url": None,
+            "platform_url": None,
             "download_issue": None,
             "target_publish_start_date": "2026-01-01",
         }
     ).told
 
-    assert told == {"video_url", "target_publish_start_date", "target_publish_date", "deadline", "extra"}
+    assert told == {"platform_url", "target_publish_start_date", "target_publish_date", "deadline", "extra"}
     assert not VideoPayload.parse({"position": 1}).tells_flag
     assert VideoPayload.parse({"position": 1, "download_issue": "false"}).tells_flag
 

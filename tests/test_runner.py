@@ -139,6 +139,21 @@ def test_an_unusable_listing_fails_the_sweep_and_changes_nothing(swept, workspac
     assert not Bundle.objects.filter(gone_at__isnull=False).exists()
 
 
+@pytest.mark.parametrize(
+    "kind", ["missing_fields", "null_fields", "wrong_types", "unknown_enums", "new_fields", "duplicate_ids"]
+)
+def test_odd_answers_neither_close_nor_double_anything(swept, workspace, small_sandbox, kind):
+    known = list(Issue.objects.order_by("pk").values_list("pk", "state", "links"))
+    names = dict(Bundle.objects.values_list("tokportal_id", "title"))
+    small_sandbox.control.fault(kind, times=-1)
+
+    run = sweep(workspace)
+
+    assert run.state == SyncState.DONE
+    assert list(Issue.objects.order_by("pk").values_list("pk", "state", "links")) == known
+    assert dict(Bundle.objects.values_list("tokportal_id", "title")) == names
+
+
 def test_an_unreachable_tokportal_fails_soon(swept, workspace, settings):
     settings.TOKPORTAL_CONNECT_TIMEOUT = 1
     Workspace.objects.update(base_url="http://127.0.0.1:9/api/ext")

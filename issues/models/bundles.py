@@ -88,8 +88,11 @@ class Video(models.Model):
 
     @property
     def links(self) -> list[str]:
-        """The media links of the slot, in order, for whatever type it is."""
-        if self.video_type == "carousel":
-            return [str(link) for link in self.carousel_images]
-        link = self.story_image_url if self.video_type == "story" else self.video_url
-        return [link] if link else []
+        """The media links of the slot, in order; for a type that we do not know, those that it has."""
+        by_type = {
+            "video": [self.video_url],
+            "carousel": [str(link) for link in self.carousel_images],
+            "story": [self.story_image_url],
+        }
+        found = by_type.get(self.video_type) or next(filter(any, by_type.values()), [])
+        return [link for link in found if link]

@@ -196,8 +196,11 @@ class VideoPayload:
         "carousel_images": _is_list,
         "download_issue": _is_flag,
     }  # fmt: skip
-    # Null says "none" here; for the others, and above all for the flag, it says nothing.
-    _NULLABLE: ClassVar[frozenset[str]] = frozenset(_CHECKS) - {"status", "video_type", "name", "download_issue"}
+    # Null says "none" here. For the others it says nothing: a slot does not lose its type, its media or its flag so.
+    _NULLABLE: ClassVar[frozenset[str]] = frozenset(
+        {"description", "external_ref", "platform_url", "target_publish_date", "target_publish_start_date",
+         "target_publish_end_date", "download_issue_comment"}
+    )  # fmt: skip
 
     @classmethod
     def parse(cls, data: object) -> Self:
