@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.test import Client
+from django.urls import reverse
 
 from issues.audit import Actor
 from issues.enums import Origin, Role
@@ -147,3 +148,15 @@ def as_user():
         return client
 
     return log_in
+
+
+@pytest.fixture
+def page(as_user, bob, team):
+    """Get a page of the team by its URL name, as Bob the editor; `page.client` is his client."""
+    client = as_user(bob)
+
+    def get(name, *args, **query):
+        return client.get(reverse(name, args=[team.slug, *args]), query)
+
+    get.client = client
+    return get

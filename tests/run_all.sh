@@ -13,7 +13,7 @@ DATABASE_URL= "$BIN/python" -m pytest -n 2 --dist loadgroup -q ${PYTEST_ARGS:-}
 POSTGRES=${TEST_DATABASE_URL:-postgres://postgres@127.0.0.1:5432/test}
 REDIS=${TEST_REDIS_URL:-redis://127.0.0.1:6379/9}
 # These never touch the database that the run is about.
-WITHOUT_DATABASE="--ignore=tests/test_client.py --ignore=tests/test_official_client.py --ignore=tests/test_sandbox.py
+WITHOUT_DATABASE="--ignore=tests/test_client.py --ignore=tests/test_client_errors.py --ignore=tests/test_official_client.py --ignore=tests/test_sandbox.py
   --ignore=tests/test_payloads.py --ignore=tests/test_verdicts.py --ignore=tests/test_commands.py
   --ignore=tests/test_project.py"
 if "$BIN/python" tests/reachable.py "$POSTGRES" "$REDIS"; then

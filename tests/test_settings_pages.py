@@ -10,7 +10,7 @@ from django.urls import reverse
 from issues.models import AuditEvent, Membership, SyncRun, User, Workspace
 from issues.sandbox.server import FULL_KEY, READ_KEY
 from tests import factories
-from tests.test_pages import text
+from tests.reading import text
 
 
 @pytest.fixture

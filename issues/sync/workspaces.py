@@ -11,7 +11,6 @@ from issues.problems import Refusal
 from issues.sealed import Secret
 from issues.sync.connection import client_for_key
 from issues.tokportal.budget import Lane
-from issues.tokportal.client import is_secure_or_local
 from issues.tokportal.errors import (
     ForbiddenError,
     KeyRefusedError,
@@ -21,6 +20,7 @@ from issues.tokportal.errors import (
     UnreadableAnswerError,
 )
 from issues.tokportal.payloads import AccountPayload
+from issues.tokportal.transport import is_secure_or_local
 
 
 def clean_key(text: str) -> Secret:

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import requests
 from requests_toolbelt import MultipartEncoder
@@ -397,9 +397,3 @@ class TokPortalClient:
             return parse(self._data_object(answer))
         except PayloadError as error:
             raise UnreadableAnswerError(str(error), status=answer.status) from error
-
-
-def is_secure_or_local(url: str) -> bool:
-    """Whether a base URL may carry a key: HTTPS, or plain HTTP to this very machine (the sandbox)."""
-    parts = urlsplit(url)
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost", "::1"})

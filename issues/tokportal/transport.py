@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -205,3 +206,9 @@ class SizedStream:
         if self._on_progress and chunk:
             self._on_progress(self._sent)
         return chunk
+
+
+def is_secure_or_local(url: str) -> bool:
+    """Whether a base URL may carry a key: HTTPS, or plain HTTP to this very machine (the sandbox)."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost", "::1"})
