@@ -1,5 +1,8 @@
 """TokPortal's own Python client against the sandbox: what it expects of the real API holds here."""
 
+import json
+import time
+
 import pytest
 import tokportal
 
@@ -156,15 +159,26 @@ def test_webhooks_are_registered_delivered_and_signed(official, sandbox):
     server = HTTPServer(("127.0.0.1", 0), Receiver)
     Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_address[1]}/hook"
-    made = official.webhooks.create({"url": url, "events": ["video.published", "webhook.test"]})["data"]
+    made = official.webhooks.create({"url": url, "events": ["video.published", "bundle.published", "webhook.test"]})[
+        "data"
+    ]
 
     tested = official.webhooks.test(made["id"])["data"]
     twice = sandbox.control.event("video.published", {"bundle_id": "b"}, times=2, event_id="evt_same")
+    bundle, _ = factories.slot(sandbox, "video")
+    for status in ("accepted", "published", "cancelled"):  # only the second is an event that was asked for
+        sandbox.control.change_bundle(bundle["id"], status=status)
+    until = time.monotonic() + 5
+    while len(received) < 4 and time.monotonic() < until:
+        time.sleep(0.02)
+    time.sleep(0.1)
+    kinds = [json.loads(content)["type"] for content, _ in received]
     forged = sandbox.control.event("video.published", {}, bad_signature=True)
     server.shutdown()
     server.server_close()
 
     assert tested["success"]
+    assert kinds == ["webhook.test", "video.published", "video.published", "bundle.published"]
     assert [entry["event_id"] for entry in twice] == ["evt_same"] * 2
     assert forged[0]["status"] == 200
     content, headers = received[0]

@@ -24,6 +24,7 @@ from urllib.parse import parse_qs
 from issues.sandbox.data import OWNER
 from issues.sandbox.http import Handler
 from issues.sandbox.world import ApiFailure, stamp
+from issues.tokportal import constants as c
 
 
 def handle(handler: Handler, app: Any) -> None:
@@ -67,7 +68,7 @@ def _change(app: Any, name: str, method: str, body: dict[str, Any]) -> Any:
     elif name == "clear":
         world.clear(body["bundle_id"], int(body["position"]))
     elif name == "bundle":
-        _change_bundle(world, body)
+        _change_bundle(app, body)
     elif name == "faults" and method == "DELETE":
         app.faults.clear()
     elif name == "faults":
@@ -91,15 +92,22 @@ def _change(app: Any, name: str, method: str, body: dict[str, Any]) -> Any:
     return {"ok": True}
 
 
-def _change_bundle(world: Any, body: dict[str, Any]) -> None:
+def _change_bundle(app: Any, body: dict[str, Any]) -> None:
+    """Change or remove a bundle; a new status is told by webhook where TokPortal has an event for it."""
+    world = app.world
     with world.lock:
         if body.pop("remove", False):
             del world.bundles[body["bundle_id"]]
             return
         bundle = world.bundles[body.pop("bundle_id")]
+        former = bundle.status
         for field, value in body.items():
             setattr(bundle, field, value)
         bundle.updated_at = stamp()
+    kind = f"bundle.{bundle.status}"
+    if bundle.status != former and kind in c.WEBHOOK_EVENTS:
+        about = {"bundle_id": bundle.id, "status": bundle.status, "previous_status": former}
+        app.webhooks.emit(kind, about, bundle.owner)
 
 
 def _send_events(app: Any, body: dict[str, Any]) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 import hashlib
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -123,7 +122,6 @@ class World:
         self.latency = 0.0  # seconds added to each answer
         self.fix_seconds = 0.0  # how long a fix-download takes
         self.clock_offset = 0.0  # seconds by which TokPortal's clock is off
-        self.on_event: Callable[[str, dict[str, Any]], None] = lambda kind, data: None
 
     # --- Keys and the bucket -------------------------------------------------------------------------------
 
