@@ -68,21 +68,30 @@ def add_member(*, team: Team, user: User, role: Role, actor: Actor) -> Membershi
     return membership
 
 
-def _keep_an_owner(team: Team, leaving: Membership) -> None:
-    """Lock the team's owners and refuse to lose the last one."""
-    owners = list(Membership.objects.select_for_update().filter(team=team, role=Role.OWNER))
-    if leaving.is_owner and len(owners) <= 1:
+def _lock_people(team_id: int) -> None:
+    """One change of a team's people at a time: always the team's row first, so that two never wait for each other.
+
+    Without the key: history that is written meanwhile refers to the row and must not wait for it.
+    """
+    Team.objects.select_for_update(no_key=True).get(pk=team_id)
+
+
+def _keep_an_owner(leaving: Membership) -> None:
+    """Refuse to lose the last owner. The team's people are locked."""
+    owners = Membership.objects.filter(team=leaving.team_id, role=Role.OWNER).count()
+    if leaving.is_owner and owners <= 1:
         raise Refusal("A team needs an owner: make somebody else one first.", code="LAST_OWNER")
 
 
 def change_role(*, membership: Membership, role: Role, actor: Actor) -> None:
     """Give a member another role. Idempotent."""
     with transaction.atomic():
-        current = Membership.objects.select_for_update().select_related("user", "team").get(pk=membership.pk)
-        if current.role == role:
+        _lock_people(membership.team_id)
+        current = Membership.objects.select_related("user").filter(pk=membership.pk).first()
+        if current is None or current.role == role:
             return
         if role != Role.OWNER:
-            _keep_an_owner(current.team, current)
+            _keep_an_owner(current)
         changes = {"role": [current.role, role.value]}
         current.role = role
         current.save(update_fields=["role"])
@@ -93,10 +102,11 @@ def change_role(*, membership: Membership, role: Role, actor: Actor) -> None:
 def remove_member(*, membership: Membership, actor: Actor) -> None:
     """Take a member out of the team, with immediate effect. The history keeps his name."""
     with transaction.atomic():
-        current = Membership.objects.select_for_update().select_related("user", "team").filter(pk=membership.pk).first()
+        _lock_people(membership.team_id)
+        current = Membership.objects.select_related("user").filter(pk=membership.pk).first()
         if current is None:
             return
-        _keep_an_owner(current.team, current)
+        _keep_an_owner(current)
         changes = {"role": [current.role, None]}
         event = Event(Verb.MEMBER_REMOVED, label=actor_label(current.user), changes=changes)
         team_id = current.team_id
