@@ -18,6 +18,7 @@ from issues.fixes.submit import submit_links
 from issues.fixes.uploads import FileFacts, begin_upload
 from issues.models import Fix, Issue, SyncRun
 from tests import factories
+from tests.broker_ends import consume, produce
 from tests.test_commands import ROOT
 
 GOOD = "https://cdn.example.com/ok.mp4"
@@ -111,37 +112,17 @@ def test_nudges_can_be_switched_off(settings):
 # --- The embedded broker -----------------------------------------------------------------------------------
 
 
-def produce(url: str, start: int, count: int) -> None:
-    with Connection(url) as connection, connection.SimpleQueue("q") as queue:
-        for number in range(start, start + count):
-            queue.put({"n": number})
-
-
-def consume(url: str, seconds: float, found: object) -> None:
-    until = time.monotonic() + seconds
-    with Connection(url) as connection, connection.SimpleQueue("q") as queue:
-        while time.monotonic() < until:
-            try:
-                message = queue.get(timeout=0.3)
-            except queue.Empty:
-                continue
-            found.put(message.payload["n"])  # type: ignore[attr-defined]
-            message.ack()
-
-
 def test_the_embedded_broker_loses_and_doubles_nothing(tmp_path):
     """Three producers and two consumers, each a process: kombu's own file transport lost messages here."""
-    import tokdash.celery  # noqa: F401 - registers embedded://
-
     url = f"embedded://localhost{tmp_path}"
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")
     found = context.Queue()
     producers = [context.Process(target=produce, args=(url, number * 200, 200)) for number in range(3)]
-    consumers = [context.Process(target=consume, args=(url, 6, found)) for _ in range(2)]
+    consumers = [context.Process(target=consume, args=(url, 8, found)) for _ in range(2)]
     for process in [*consumers, *producers]:
         process.start()
     seen: list[int] = []
-    reader_until = time.monotonic() + 12
+    reader_until = time.monotonic() + 16
     while len(seen) < 600 and time.monotonic() < reader_until:
         if not found.empty():
             seen.append(found.get())
@@ -154,8 +135,6 @@ def test_the_embedded_broker_loses_and_doubles_nothing(tmp_path):
 
 
 def test_the_embedded_broker_delivers_in_order_and_purges(tmp_path):
-    import tokdash.celery  # noqa: F401
-
     with Connection(f"embedded://localhost{tmp_path}") as connection:
         queue = connection.SimpleQueue("q")
         for number in range(5):
