@@ -11,11 +11,11 @@ from issues.fixes.uploads import FileFacts, begin_upload
 from issues.models import AuditEvent, Issue, Membership
 from tests import factories
 
-PAGES = {"issues", "issue", "check_link", "bundles", "bundle", "history", "workspaces", "workspace", "members"}
+PAGES = {"issues", "issue", "bundles", "bundle", "history", "workspaces", "workspace", "members"}
 OWNER_PAGES = {"workspace_connect"}
 PUTS = {"upload_relay"}
 # POSTs that a viewer may make, since they change nothing but the record of having been made.
-VIEWER_POSTS = {"history_export"}
+VIEWER_POSTS = {"history_export", "check_link"}
 EDITOR_POSTS = {
     "submit_fix", "upload_begin", "upload_presign", "upload_done", "upload_alive", "fix_cancel", "workspace_sweep",
 }  # fmt: skip

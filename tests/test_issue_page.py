@@ -119,7 +119,9 @@ def test_stories_say_that_nothing_can_be_sent(page, video_issue):
 
 
 def test_link_check_answers_while_typing(page, video_issue):
-    response = page("check_link", video_issue.pk, links="https://drive.google.com/file/d/abc/view")
+    url = reverse("check_link", args=[video_issue.team.slug, video_issue.pk])
+
+    response = page.client.post(url, {"links": "https://drive.google.com/file/d/abc/view"})
 
     assert "Google Drive" in text(response)
     assert "uc?export=download&amp;id=abc" in response.content.decode()
