@@ -4,6 +4,7 @@ import json
 import socket
 import struct
 import time
+from abc import ABC, abstractmethod
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -30,8 +31,8 @@ class Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-class Handler(BaseHTTPRequestHandler):
-    """Subclasses implement `handle_request`."""
+class Handler(BaseHTTPRequestHandler, ABC):
+    """What the API and the object store share."""
 
     protocol_version = "HTTP/1.1"
     server_version = "TokPortalSandbox/1"
@@ -43,8 +44,9 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """The ledger is the log."""
 
+    @abstractmethod
     def handle_request(self) -> None:
-        raise NotImplementedError
+        """Answer the request."""
 
     def _dispatch(self) -> None:
         parts = urlsplit(self.path)
