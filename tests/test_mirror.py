@@ -170,6 +170,18 @@ def test_a_slot_missing_twice_makes_its_issue_moot_but_not_from_a_broken_answer(
     assert Issue.objects.get().state == "moot"
 
 
+def test_many_slots_that_vanish_cost_a_handful_of_queries(bundle, django_assert_max_num_queries):
+    show(bundle, *[video(position, download_issue=True) for position in range(1, 301)])
+
+    show(bundle, video(1, download_issue=True))
+    with django_assert_max_num_queries(20):
+        show(bundle, video(1, download_issue=True))
+    show(bundle, video(1, download_issue=True))
+
+    assert Issue.objects.filter(state="moot").count() == 299
+    assert set(Video.objects.exclude(position=1).values_list("missed_answers", flat=True)) == {2}
+
+
 def test_unknown_fields_and_values_are_kept(bundle):
     show(bundle, video(status="quantum", video_type="hologram", depth=3))
 

@@ -80,13 +80,3 @@ class DatabaseBudget:
                 "WHERE key_hash = %s",
                 [seconds, self._key_hash],
             )
-
-    def seconds_blocked(self) -> float:
-        """How long the key is still blocked; 0 where it is not."""
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"SELECT blocked_until - {self._now} FROM issues_ratebudget WHERE key_hash = %s",  # noqa: S608
-                [self._key_hash],
-            )
-            row = cursor.fetchone()
-        return max(float(row[0]), 0.0) if row else 0.0

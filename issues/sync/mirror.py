@@ -4,12 +4,12 @@ One transaction a bundle. Running it twice with the same answer changes nothing 
 that was sent before our last change of a video tells an older state and is ignored for it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from issues.audit import Actor, Changes, Event, Verb, record
@@ -111,24 +111,29 @@ def _close_as_moot(workspace: Workspace, bundles: Sequence[Bundle], why: str, ac
     """Close the open issues of bundles that have ended. One that is being fixed is left to its fix."""
     if not bundles:
         return Tally()
-    found = list(
-        Issue.objects.select_for_update(of=("self",))
-        .select_related("video__bundle")
-        .filter(video__bundle__in=bundles, state=IssueState.OPEN)
-        .order_by("pk")
-    )
+    issues = _open_issues_of(Q(video__bundle__in=bundles))
     status = {bundle.pk: "gone" if why == "gone" else bundle.status for bundle in bundles}
-    events = []
-    for issue in found:
-        changes: Changes = {
-            "state": [issue.state, IssueState.MOOT.value],
-            "bundle": [None, status[issue.video.bundle_id]],
-        }
+    record(
+        workspace.team_id,
+        actor,
+        _end_as_moot(issues, lambda issue: {"bundle": [None, status[issue.video.bundle_id]]}),
+    )
+    return Tally(closed=len(issues))
+
+
+def _open_issues_of(which: Q) -> list[Issue]:
+    """Open issues, locked, with what their events need."""
+    found = Issue.objects.select_for_update(of=("self",)).select_related("video__bundle")
+    return list(found.filter(which, state=IssueState.OPEN).order_by("pk"))
+
+
+def _end_as_moot(issues: Sequence[Issue], because: Callable[[Issue], Changes]) -> list[Event]:
+    """Close issues that nothing is left to fix for; their events, in order."""
+    for issue in issues:
         issue.state, issue.closed_at = IssueState.MOOT, timezone.now()
-        events.append(Event.about_issue(Verb.ISSUE_MOOT, issue, changes))
-    Issue.objects.bulk_update(found, ["state", "closed_at"], batch_size=200)
-    record(workspace.team_id, actor, events)
-    return Tally(closed=len(found))
+    Issue.objects.bulk_update(issues, ["state", "closed_at"], batch_size=200)
+    moved: Changes = {"state": [IssueState.OPEN.value, IssueState.MOOT.value]}
+    return [Event.about_issue(Verb.ISSUE_MOOT, issue, {**moved, **because(issue)}) for issue in issues]
 
 
 # --- The videos of a bundle --------------------------------------------------------------------------------
@@ -140,20 +145,16 @@ def mirror_videos(bundle: Bundle, answer: VideoList, *, asked_at: datetime, acto
         bundle = Bundle.objects.select_for_update(of=("self",)).select_related("workspace").get(pk=bundle.pk)
         videos = {video.position: video for video in Video.objects.filter(bundle=bundle)}
         new, changed, current = _upsert(bundle, videos, answer.videos, asked_at)
+        known = [video.pk for video in current if video.pk is not None]
         Video.objects.bulk_create(new)
         Video.objects.bulk_update(changed, _VIDEO_FIELDS, batch_size=200)
-        known = [video for video in current if video not in new]
-        Video.objects.filter(pk__in=[video.pk for video in known]).update(last_checked_at=asked_at, missed_answers=0)
+        Video.objects.filter(pk__in=known).update(last_checked_at=asked_at, missed_answers=0)
         # It answers, so it is not gone, whatever the listings say.
         Bundle.objects.filter(pk=bundle.pk).update(last_checked_at=asked_at, missed_listings=0)
         events, tally = _reconcile(bundle, current, asked_at)
         if not answer.unreadable:
-            missing = [
-                video
-                for position, video in videos.items()
-                if video not in current and position not in {payload.position for payload in answer.videos}
-            ]
-            events += _miss_slots(missing, tally)
+            answered = {payload.position for payload in answer.videos}
+            events += _miss_slots([video for video in videos.values() if video.position not in answered], tally)
         record(bundle.workspace.team_id, actor, events)
         tally.videos = len(answer.videos)
         return tally
@@ -306,17 +307,14 @@ def _update_issue(issue: Issue, video: Video, asked_at: datetime) -> Event | Non
 
 
 def _miss_slots(videos: Sequence[Video], tally: Tally) -> list[Event]:
-    """Slots with an open issue that complete answers do not have any more: moot after the second miss."""
-    events = []
-    for video in videos:
-        video.missed_answers += 1
-        video.save(update_fields=["missed_answers"])
-        if video.missed_answers < MISSES_UNTIL_GONE:
-            continue
-        for issue in Issue.objects.select_related("video__bundle").filter(video=video, state=IssueState.OPEN):
-            issue.state, issue.closed_at = IssueState.MOOT, timezone.now()
-            issue.save(update_fields=["state", "closed_at"])
-            changes: Changes = {"state": [IssueState.OPEN.value, IssueState.MOOT.value], "slot": [None, "gone"]}
-            events.append(Event.about_issue(Verb.ISSUE_MOOT, issue, changes))
-            tally.closed += 1
-    return events
+    """Slots that complete answers do not have any more: their open issues are moot after the second miss."""
+    if not videos:
+        return []
+    keys = [video.pk for video in videos]
+    Video.objects.filter(pk__in=keys, missed_answers__lt=MISSES_UNTIL_GONE).update(
+        missed_answers=F("missed_answers") + 1
+    )
+    gone = [video.pk for video in videos if video.missed_answers + 1 >= MISSES_UNTIL_GONE]
+    issues = _open_issues_of(Q(video__in=gone))
+    tally.closed += len(issues)
+    return _end_as_moot(issues, lambda issue: {"slot": [None, "gone"]})
