@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 
-.PHONY: help install demo test check tests browser lint types lock screenshots clean
+.PHONY: help install demo test check tests browser lint types lock bench-sync screenshots clean
 
 help:
 	@echo "make demo         a running TokDash with a sandbox TokPortal (Ctrl-C ends it)"
 	@echo "make test         the whole check: lint, types, imports, migrations, tests"
 	@echo "make install      .venv/ from the locks"
 	@echo "make screenshots  the pictures in docs/screenshots/"
+	@echo "make bench-sync   how soon a flag is seen, and what that costs (some ten minutes)"
 	@echo "make lock         write the locks anew from requirements/*.in"
 	@echo "make clean        remove .venv/ and var/"
 
@@ -32,6 +33,10 @@ test: install
 
 check: install
 	@BIN=$(BIN) sh tests/run_checks.sh
+
+# Makes the figures of the README; `PARTS="plan webhooks"` runs some of them.
+bench-sync: install
+	@$(BIN)/python -m tests.bench.sync $(PARTS)
 
 screenshots: install
 	@$(BIN)/python -m tests.make_screenshots

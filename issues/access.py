@@ -59,7 +59,7 @@ def load_media(membership: Membership, pk: UUID) -> MediaFile:
 
 
 def load_workspace(membership: Membership, pk: UUID) -> Workspace:
-    return get_object_or_404(Workspace, pk=pk, team=membership.team)
+    return get_object_or_404(Workspace.objects.select_related("gauge"), pk=pk, team=membership.team)
 
 
 def load_member(membership: Membership, pk: int) -> Membership:

@@ -3,7 +3,7 @@
 from django import forms
 
 from issues.enums import Role
-from issues.models.workspaces import MAX_SWEEP_MINUTES, MIN_SWEEP_MINUTES
+from issues.models.workspaces import MAX_AGE_MINUTES, MIN_AGE_MINUTES
 
 
 class LinksForm(forms.Form):
@@ -61,11 +61,14 @@ class RotateForm(forms.Form):
 
 
 class WorkspaceChangeForm(forms.Form):
-    """Its name and how often it is swept."""
+    """Its name, and how long a bundle may go without a look."""
 
     name = forms.CharField(max_length=80, label="Name")
-    sweep_minutes = forms.IntegerField(
-        min_value=MIN_SWEEP_MINUTES, max_value=MAX_SWEEP_MINUTES, label="Look at everything every … minutes"
+    max_age_minutes = forms.IntegerField(
+        min_value=MIN_AGE_MINUTES,
+        max_value=MAX_AGE_MINUTES,
+        label="Look at every bundle at least every … minutes",
+        help_text="Those where a flag is likely are looked at far more often, as far as TokPortal's rate limit allows.",
     )
 
 

@@ -1,29 +1,61 @@
 """Small middleware: a request id for every answer, and the person's time zone for every page."""
 
 import re
+import uuid
 import zoneinfo
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 
 from issues.audit.actors import new_request_id
+from issues.health import readiness
 from issues.logs import current_request_id
+from issues.views.hooks import tokportal_webhook
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 _SAFE_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 
 
-class HealthMiddleware:
-    """Answers `/healthz` before anything else: whoever asks from inside knows neither our host name nor HTTPS."""
+class MachineMiddleware:
+    """Answers what machines ask, before everything that is there for people: sessions, cookies, host names, redirects.
+
+    `/healthz` and `/readyz` come from inside, where nobody knows our host name nor HTTPS. Webhooks come by the
+    hundred and are known by their signature alone.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path == "/healthz" and request.method in {"GET", "HEAD"}:
+        response = self._answer(request)
+        if response is None:
+            return self.get_response(request)
+        response["Content-Length"] = str(len(response.content))
+        return response
+
+    def _answer(self, request: HttpRequest) -> HttpResponse | None:
+        if request.path.startswith(HOOKS):
+            return _hook(request)
+        if request.method not in {"GET", "HEAD"}:
+            return None
+        if request.path == "/healthz":
             return HttpResponse("ok\n", content_type="text/plain")
-        return self.get_response(request)
+        if request.path == "/readyz":
+            is_ready, parts = readiness()
+            return JsonResponse({"ready": is_ready, **parts}, status=200 if is_ready else 503)
+        return None
+
+
+HOOKS = "/webhooks/tokportal/"
+
+
+def _hook(request: HttpRequest) -> HttpResponse:
+    try:
+        workspace_id = uuid.UUID(request.path[len(HOOKS) :].removesuffix("/"))
+    except ValueError:
+        return JsonResponse({"received": False}, status=404)
+    return tokportal_webhook(request, workspace_id)
 
 
 class RequestIdMiddleware:

@@ -1,14 +1,24 @@
 """Celery's entry points. The database is the queue: each finds its work there and may run any number of times."""
 
-from celery import shared_task
+import threading
+from typing import Any
 
+from celery import current_app, shared_task
+from celery.signals import worker_shutting_down
+from django.conf import settings
+
+from issues import pulse, retention
 from issues.audit import Actor
 from issues.enums import Origin
 from issues.fixes import lifecycle, uploads
 from issues.models import Workspace
+from issues.notify import keys
 from issues.nudge import nudge
 from issues.problems import Refusal
-from issues.sync import runner
+from issues.sync import claims, shifts
+
+# Shifts last; in a process with several threads some of them stay free for what people wait for.
+_shifts = threading.BoundedSemaphore(settings.TOKDASH_SHIFTS)
 
 
 @shared_task(name="issues.run_fix")
@@ -25,20 +35,58 @@ def resume_fixes() -> None:
         nudge("issues.run_fix", str(fix_id))
 
 
-@shared_task(name="issues.sweep_due_workspaces")
-def sweep_due_workspaces() -> None:
-    """Every few seconds: wake a worker for each workspace whose sweep is due."""
-    for workspace in runner.due_workspaces():
-        nudge("issues.sweep_workspace", str(workspace.pk))
+@shared_task(name="issues.sync_due_workspaces")
+def sync_due_workspaces() -> None:
+    """Every few seconds: wake a worker for each workspace that wants a runner and has none."""
+    for workspace in claims.due_workspaces():
+        nudge("issues.sync_workspace", str(workspace.pk))
 
 
-@shared_task(name="issues.sweep_workspace")
-def sweep_workspace(workspace_id: str) -> None:
-    """Sweep one workspace, unless it is being swept or is not due any more."""
+# Acknowledged at once: a shift that died is followed by the next tick, not by a repetition of its message.
+@shared_task(name="issues.sync_workspace", acks_late=False)
+def sync_workspace(workspace_id: str) -> None:
+    """One shift for a workspace, unless somebody works on it or nothing is to be done yet; then ask for the next."""
     workspace = Workspace.objects.filter(pk=workspace_id).first()
-    if workspace is None or workspace not in runner.due_workspaces():
+    if workspace is None or shifts.is_stopping() or workspace not in claims.due_workspaces():
         return
+    if not _shifts.acquire(blocking=False):
+        return  # this process has its hands full: another one, or the next tick
     try:
-        runner.sweep_workspace(workspace, actor=Actor.system(Origin.SYNC))
+        shifts.run_shift(workspace, actor=Actor.system(Origin.SYNC))
     except Refusal:
         return  # paused, refused or taken by another worker meanwhile
+    finally:
+        _shifts.release()
+    if workspace in claims.due_workspaces():
+        nudge("issues.sync_workspace", workspace_id)
+
+
+@worker_shutting_down.connect
+def hand_over(**_: Any) -> None:
+    """SIGTERM: shifts give their leases back, so that another worker goes on at once."""
+    shifts.stop_shifts()
+
+
+@shared_task(name="issues.send_heartbeats")
+def send_heartbeats() -> None:
+    """Every few seconds: a message through each queue."""
+    for queue in pulse.QUEUES:
+        current_app.send_task("issues.beat", args=[queue], queue=queue, expires=30, retry=False)
+
+
+@shared_task(name="issues.beat")
+def beat(queue: str) -> None:
+    """Taken from `queue`: a worker is alive there."""
+    pulse.beat(queue)
+
+
+@shared_task(name="issues.tell_owners")
+def tell_owners() -> None:
+    """Tell owners by e-mail whose key TokPortal has refused."""
+    keys.tell_owners_of_refused_keys()
+
+
+@shared_task(name="issues.tidy")
+def tidy() -> None:
+    """Every hour: let go of what is too old to be of use, in small batches."""
+    retention.tidy()

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import uuid
 from collections.abc import Iterator
 
 os.environ["TOKDASH_SITE_URL"] = "http://127.0.0.1:8000"
@@ -12,11 +13,13 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+from issues import pulse
 from issues.audit import Actor
 from issues.enums import Origin, Role
 from issues.models import Issue, SyncRun, Team, User, Workspace
 from issues.sandbox.server import FULL_KEY, Sandbox
-from issues.sync.runner import sweep_workspace
+from issues.sync.limiter import redis as redis_limiter
+from issues.sync.sweeps import sweep_workspace
 from issues.tokportal.budget import Lane, LocalBudget
 from issues.tokportal.client import TokPortalClient
 from tests import factories
@@ -44,6 +47,12 @@ def _flush_past_the_guards() -> None:
             guards.guard(None, editor)
 
     connection.ops.execute_sql_flush = flush
+
+
+@pytest.fixture(autouse=True)
+def _own_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sandboxes use the same ports again and again: what one test spent is nothing to the next."""
+    monkeypatch.setattr(redis_limiter, "PREFIX", f"tokdash:test:{uuid.uuid4().hex}:")
 
 
 @pytest.fixture
@@ -114,6 +123,8 @@ def actor(bob: User) -> Actor:
 
 @pytest.fixture
 def workspace(team: Team, small_sandbox: Sandbox) -> Workspace:
+    for queue in pulse.QUEUES:
+        pulse.beat(queue)
     return factories.connect(team, small_sandbox)
 
 

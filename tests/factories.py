@@ -97,7 +97,6 @@ def many_issues(workspace: Workspace, count: int) -> None:
             verdict="not_checked",
             verdict_class="unsure",
             opened_at=now,
-            last_seen_at=now,
         )
         for number, video in enumerate(videos)
     )

@@ -7,6 +7,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from playwright.sync_api import Page
+
+from issues.sandbox.control import SandboxControl
 from tests import browser as b
 
 TARGET = b.ROOT / "var" / "screenshots"
@@ -22,6 +25,7 @@ def main() -> None:
     TARGET.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         demo = b.Demo(Path(folder), "--rate=6000", "--latency=5", "--fix-seconds=0.3")
+        control = SandboxControl(demo.sandbox_origin)
         try:
             with b.chromium() as browser:
                 for size, (width, height) in SIZES.items():
@@ -30,6 +34,8 @@ def main() -> None:
                         suffix = f"{size}-{'dark' if dark else 'light'}"
                         b.log_in(page, demo.url)
                         b.wait_for_issues(page, 20)
+                        if size == "wide" and not dark:
+                            _fill_webhooks(page, demo, control)
                         for name, path in PAGES.items():
                             page.goto(demo.url + TEAM + path)
                             page.screenshot(path=TARGET / f"{name}-{suffix}.png")
@@ -46,12 +52,31 @@ def main() -> None:
                         page.goto(demo.url + TEAM + "/bundles/")
                         page.locator("a.row-title").first.click()
                         page.screenshot(path=TARGET / f"bundle-{suffix}.png")
+                        page.goto(demo.url + TEAM + "/settings/workspaces/")
+                        page.locator("a.row-title").first.click()
+                        page.screenshot(path=TARGET / f"sync-{suffix}.png", full_page=size == "phone")
+                        for tab in ("Keys and name", "Webhooks"):
+                            page.get_by_role("link", name=tab).click()
+                            page.screenshot(path=TARGET / f"{tab.split()[0].lower()}-{suffix}.png")
                         page.context.close()
         finally:
             demo.stop()
     SHOWN.mkdir(parents=True, exist_ok=True)
     for name in IN_README:
         shutil.copy(TARGET / f"{name}.png", SHOWN)
+
+
+def _fill_webhooks(page: Page, demo: b.Demo, control: SandboxControl) -> None:
+    """Register the endpoint and let some bundles change, so that there is something to see."""
+    page.goto(demo.url + TEAM + "/settings/workspaces/")
+    page.locator("a.row-title").first.click()
+    page.get_by_role("link", name="Webhooks").click()
+    page.get_by_role("button", name="Register at TokPortal").click()
+    page.get_by_role("button", name="Send a test event").click()
+    page.get_by_text("has arrived").wait_for()
+    for bundle, _ in control.videos(position=1)[:4]:
+        if bundle["status"] == "accepted":
+            control.change_bundle(bundle["id"], status="published")
 
 
 if __name__ == "__main__":

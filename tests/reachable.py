@@ -5,9 +5,17 @@ import sys
 import psycopg
 import redis
 
-try:
-    psycopg.connect(sys.argv[1], connect_timeout=2).close()
-    redis.Redis.from_url(sys.argv[2], socket_connect_timeout=2).ping()
-except (psycopg.Error, redis.RedisError) as error:
-    print(f"not reachable: {type(error).__name__}")
+
+def why_not(postgres: str, redis_url: str) -> str:
+    """An empty string where both answer, else the name of the error."""
+    try:
+        psycopg.connect(postgres, connect_timeout=2).close()
+        redis.Redis.from_url(redis_url, socket_connect_timeout=2).ping()
+    except (psycopg.Error, redis.RedisError) as error:
+        return type(error).__name__
+    return ""
+
+
+if __name__ == "__main__" and (reason := why_not(*sys.argv[1:3])):
+    print(f"not reachable: {reason}")
     sys.exit(1)

@@ -11,17 +11,19 @@ from issues.fixes.uploads import FileFacts, begin_upload
 from issues.models import AuditEvent, Issue, Membership
 from tests import factories
 
-PAGES = {"issues", "issue", "bundles", "bundle", "history", "workspaces", "workspace", "members"}
+PAGES = {"issues", "issue", "bundles", "bundle", "history", "workspaces", "workspace", "workspace_keys",
+         "workspace_webhooks", "members"}  # fmt: skip
 OWNER_PAGES = {"workspace_connect"}
 PUTS = {"upload_relay"}
 # POSTs that a viewer may make, since they change nothing but the record of having been made.
-VIEWER_POSTS = {"history_export", "check_link"}
+VIEWER_POSTS = {"history_export", "check_link", "bundle_watch"}
 EDITOR_POSTS = {
     "submit_fix", "upload_begin", "upload_presign", "upload_done", "upload_alive", "fix_cancel", "workspace_sweep",
+    "bundle_check", "issue_check",
 }  # fmt: skip
 OWNER_POSTS = {
     "workspace_change", "workspace_rotate", "workspace_check", "workspace_pause", "member_add", "member_role",
-    "member_remove",
+    "member_remove", "webhook_register", "webhook_test", "webhook_remove",
 }  # fmt: skip
 METHODS = ("get", "post", "put", "delete", "patch", "head", "options")
 TEAM_URLS = {pattern.name: pattern for pattern in urls.team_patterns}
@@ -53,7 +55,7 @@ def arguments(video_issue, carousel_issue, team, workspace, actor, vera):
         for parameter in pattern.pattern.converters:
             if parameter == "pk":
                 found["pk"] = numbers[
-                    "bundle" if name == "bundle" else "member" if name.startswith("member") else "issue"
+                    "bundle" if name.startswith("bundle") else "member" if name.startswith("member") else "issue"
                 ]
             else:
                 found[parameter] = objects[parameter]
@@ -76,7 +78,8 @@ def test_every_other_url_is_known():
         pattern.name for pattern in get_resolver().url_patterns if isinstance(pattern, URLPattern)
     }
 
-    assert names == {"home", "profile"}
+    # `tokportal_webhook` is TokPortal's (tests/test_webhooks.py), `metrics` Prometheus' (tests/test_operations.py).
+    assert names == {"home", "profile", "tokportal_webhook", "metrics"}
 
 
 @pytest.mark.parametrize("name", sorted(TEAM_URLS))

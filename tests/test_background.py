@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 from kombu import Connection
+from kombu.transport import TRANSPORT_ALIASES
 
 from issues import nudge as nudges
 from issues import tasks
@@ -20,6 +21,7 @@ from issues.models import Fix, Issue, SyncRun
 from tests import factories
 from tests.broker_ends import consume, produce
 from tests.test_commands import ROOT
+from tokdash import steady_redis
 
 GOOD = "https://cdn.example.com/ok.mp4"
 
@@ -61,11 +63,11 @@ def test_the_task_brings_a_fix_to_its_end_and_may_run_again(video_issue, actor):
 
 
 def test_due_workspaces_are_woken_and_swept_once(workspace, nudged):
-    tasks.sweep_due_workspaces()
-    tasks.sweep_workspace(str(workspace.pk))
-    tasks.sweep_due_workspaces()
+    tasks.sync_due_workspaces()
+    tasks.sync_workspace(str(workspace.pk))
+    tasks.sync_due_workspaces()
 
-    assert nudged == [("issues.sweep_workspace", str(workspace.pk))]
+    assert nudged == [("issues.sync_workspace", str(workspace.pk))]
     assert SyncRun.objects.count() == 1
 
 
@@ -154,3 +156,18 @@ def test_a_nudge_survives_threads():
         thread.join(1)
 
     assert not any(thread.is_alive() for thread in threads)
+
+
+@pytest.mark.parametrize("call", [("ack", "tag"), ("reject", "tag"), ("restore_unacked_once",)])
+def test_a_channel_that_lost_its_connection_does_not_end_the_worker(monkeypatch, caplog, call):
+    def closed(*args):
+        raise AttributeError("'NoneType' object has no attribute 'client'")
+
+    monkeypatch.setattr(steady_redis.redis.QoS, call[0], closed)
+    qos = steady_redis.QoS.__new__(steady_redis.QoS)
+
+    getattr(qos, call[0])(*call[1:])
+
+    assert "was lost with its connection" in caplog.text
+    assert TRANSPORT_ALIASES["redis"] == "tokdash.steady_redis:Transport"
+    assert steady_redis.Transport.Channel.QoS is steady_redis.QoS

@@ -14,7 +14,7 @@ from issues.fixes.submit import submit_links
 from issues.fixes.uploads import FileFacts, begin_upload, presign_for_browser
 from issues.models import Fix
 from issues.problems import Refusal
-from issues.sync.runner import sweep_workspace
+from issues.sync.sweeps import sweep_workspace
 from issues.tokportal import transport
 from tests import factories
 

@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from issues.tokportal.client import Timeouts
+from issues.tokportal.caller import Timeouts
 from tests import factories
 
 SHORT = Timeouts(connect=1, read=1.5, total=1.5, fix=2)

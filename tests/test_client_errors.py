@@ -10,7 +10,8 @@ import pytest
 from issues.sandbox.server import READ_KEY, Sandbox
 from issues.tokportal import constants as c
 from issues.tokportal.budget import Lane, LocalBudget
-from issues.tokportal.client import Timeouts, TokPortalClient
+from issues.tokportal.caller import Timeouts
+from issues.tokportal.client import TokPortalClient
 from issues.tokportal.errors import (
     BudgetWaitError,
     ConflictError,

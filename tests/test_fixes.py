@@ -30,7 +30,8 @@ def test_fix_by_url_is_sent_verified_and_written_down(video_issue, actor, small_
 
     assert (fix.state, fix.issue.state) == (FixState.SUCCEEDED, IssueState.FIXED)
     assert effects(small_sandbox) == 1
-    assert fix.target_publish_date > before == fix.date_before
+    assert fix.date_before == before
+    assert fix.target_publish_date == (timezone.now().date() + timedelta(days=1)).isoformat()
     assert fix.video_url.startswith(small_sandbox.store.origin)
     assert fix.tokportal_request_id
     video_issue.video.refresh_from_db()

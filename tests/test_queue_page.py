@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from issues.audit import Actor
 from issues.enums import Origin
-from issues.models import Issue, Workspace
-from issues.sync.runner import sweep_workspace
+from issues.models import Issue, SyncGauge, Workspace
+from issues.sync.sweeps import sweep_workspace
 from tests import factories
 from tests.reading import text
 
@@ -105,7 +105,7 @@ def test_empty_states_tell_the_truth(page, team, small_sandbox, as_user, alice):
     sweep_workspace(workspace, actor=Actor.system(Origin.SYNC))
     assert "All clear" in text(page("issues"))
 
-    Workspace.objects.update(last_swept_at=timezone.now() - timedelta(hours=3))
+    SyncGauge.objects.update(oldest_look_at=timezone.now() - timedelta(hours=3))
     behind = text(page("issues"))
     assert "are behind" in behind
     assert "All clear" not in behind

@@ -12,7 +12,7 @@ from issues.fixes.lifecycle import claim_fix
 from issues.fixes.submit import FixUnderwayError, submit_links
 from issues.models import Fix, Issue, Membership, Workspace
 from issues.problems import Refusal
-from issues.sync import runner
+from issues.sync import claims
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -81,10 +81,10 @@ def test_many_workers_claim_a_fix_and_one_gets_it(ground, bob):
 def test_many_workers_sweep_a_workspace_and_one_does(ground):
     workspace = Workspace.objects.get()
 
-    results = at_once(lambda: runner._claim(workspace))
+    results = at_once(lambda: claims.claim_workspace(workspace))
 
-    assert sum(isinstance(result, runner.SweepRunningError) for result in results) == AT_ONCE - 1
-    assert Workspace.objects.get().sweep_fence == 1
+    assert sum(isinstance(result, claims.SweepRunningError) for result in results) == AT_ONCE - 1
+    assert Workspace.objects.get().sync_fence == 1
 
 
 def test_two_owners_cannot_both_step_down(ground, alice, bob):

@@ -6,8 +6,10 @@ import pytest
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from issues.models import AuditEvent, Membership, SyncRun, User, Workspace
+from issues.models import AuditEvent, Membership, SyncGauge, User, Workspace
+from issues.notify.keys import tell_owners_of_refused_keys
 from issues.sandbox.server import FULL_KEY, READ_KEY
 from tests import factories
 from tests.reading import text
@@ -39,7 +41,7 @@ def test_connect_checks_the_key_and_never_shows_it(owner, team, small_sandbox, s
     assert "Connected to ops@brightside-agency.example" in text(good)
     workspace = Workspace.objects.get()
     assert workspace.base_url == small_sandbox.base_url
-    shown = owner.get(url("workspace", team, workspace.pk)).content.decode()
+    shown = owner.get(url("workspace_keys", team, workspace.pk)).content.decode()
     assert FULL_KEY not in shown + good.content.decode()
     assert workspace.read_key_fingerprint in shown
     event = AuditEvent.objects.get(verb="workspace.connected")
@@ -82,14 +84,14 @@ def test_check_pause_resume_change_and_sweep(owner, team, workspace, small_sandb
     assert Workspace.objects.get().state == "active"
 
     change = url("workspace_change", team, workspace.pk)
-    assert owner.post(change, {"name": "New", "sweep_minutes": "1"}).status_code == 422
-    owner.post(change, {"name": "New", "sweep_minutes": "45"})
-    assert Workspace.objects.values_list("name", "sweep_minutes").get() == ("New", 45)
+    assert owner.post(change, {"name": "New", "max_age_minutes": "1"}).status_code == 422
+    owner.post(change, {"name": "New", "max_age_minutes": "45"})
+    assert Workspace.objects.values_list("name", "max_age_minutes").get() == ("New", 45)
 
-    Workspace.objects.update(next_sweep_at=None)
+    Workspace.objects.update(next_sync_at=None)
     response = owner.post(url("workspace_sweep", team, workspace.pk), {"next": "https://evil.example/"})
-    assert response["Location"] == url("workspaces", team)
-    assert Workspace.objects.get().next_sweep_at is not None
+    assert response["Location"] == url("workspace", team, workspace.pk)
+    assert Workspace.objects.get().next_sync_at is not None
     assert list(AuditEvent.objects.filter(verb__startswith="workspace.").order_by("seq").values_list("verb", flat=True)) == [
         "workspace.connected", "workspace.paused", "workspace.resumed", "workspace.changed",
     ]  # fmt: skip
@@ -100,8 +102,9 @@ def test_last_looks_are_listed(owner, team, swept, workspace):
 
     assert f"{swept.requests} requests" in said
     assert "Fresh" in text(owner.get(url("workspaces", team)))
-    SyncRun.objects.update(state="failed", code="CONNECTION_REFUSED")
-    assert "Last look failed" in text(owner.get(url("workspaces", team)))
+    SyncGauge.objects.update(trouble_code="CONNECTION_REFUSED", trouble_since=timezone.now())
+    assert "Not answering" in text(owner.get(url("workspaces", team)))
+    assert "No connection to TokPortal can be made" in text(owner.get(url("issues", team)))
 
 
 def test_a_refused_second_key_does_not_stop_the_sweeps(team, small_sandbox, actor):
@@ -110,7 +113,7 @@ def test_a_refused_second_key_does_not_stop_the_sweeps(team, small_sandbox, acto
     from issues.fixes.lifecycle import drive_fix
     from issues.fixes.submit import submit_links
     from issues.models import Fix
-    from issues.sync.runner import sweep_workspace
+    from issues.sync.sweeps import sweep_workspace
 
     small_sandbox.control.key("sk_second")
     workspace = factories.connect(team, small_sandbox, key=READ_KEY, write_key="sk_second")
@@ -120,7 +123,10 @@ def test_a_refused_second_key_does_not_stop_the_sweeps(team, small_sandbox, acto
     drive_fix(fix.pk)
 
     assert Fix.objects.get().state == "rejected"
-    assert Workspace.objects.get().state == "active"
+    refused = Workspace.objects.get()
+    assert (refused.state, refused.write_key_refused_code) == ("active", "AUTH_REVOKED_KEY")
+    assert tell_owners_of_refused_keys() == 1
+    assert "second key" in mail.outbox[0].body
 
 
 def test_a_new_member_sets_a_password_by_mail_and_logs_in(owner, team):

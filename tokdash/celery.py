@@ -12,6 +12,7 @@ from kombu.transport import TRANSPORT_ALIASES
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tokdash.settings")
 
 TRANSPORT_ALIASES["embedded"] = "tokdash.broker:Transport"
+TRANSPORT_ALIASES["redis"] = TRANSPORT_ALIASES["rediss"] = "tokdash.steady_redis:Transport"
 
 app = Celery("tokdash")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -84,13 +84,15 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django_htmx",
+    "django_prometheus",
     "csp",
     "allauth",
     "allauth.account",
 ]
 MIDDLEWARE = [
     "issues.middleware.RequestIdMiddleware",
-    "issues.middleware.HealthMiddleware",
+    "issues.middleware.MachineMiddleware",
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -103,6 +105,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "issues.middleware.MemberZoneMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 ROOT_URLCONF = "tokdash.urls"
 WSGI_APPLICATION = "tokdash.wsgi.application"
@@ -144,6 +147,9 @@ else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
+if "redis" in CACHES["default"]["BACKEND"].lower():
+    CACHES["default"]["BACKEND"] = "tokdash.cache.SteadfastRedisCache"
+    CACHES["default"]["OPTIONS"] = {"socket_connect_timeout": 0.25, "socket_timeout": 0.25}
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
 # --- People ------------------------------------------------------------------------------------------------
@@ -182,6 +188,12 @@ UPLOAD_MAX_BYTES = env.int("TOKDASH_UPLOAD_MAX_BYTES", default=4 * 1024**3)
 
 # --- Celery: wakes workers up; the database is the queue -----------------------------------------------------
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=f"embedded://localhost{VAR_DIR / 'broker'}")
+# The rate budget that all processes share is kept in Redis where there is one, else in the database.
+TOKDASH_LIMITER_URL = env.str("TOKDASH_LIMITER_URL", default="") or (
+    CELERY_BROKER_URL if CELERY_BROKER_URL.startswith(("redis://", "rediss://")) else ""
+)
+# How many workspaces a worker process looks after at a time.
+TOKDASH_SHIFTS = env.int("TOKDASH_SHIFTS", default=4)
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True
@@ -210,13 +222,22 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
 CELERY_TASK_DEFAULT_QUEUE = "maintenance"
 CELERY_TASK_ROUTES = {
     "issues.run_fix": {"queue": "interactive"},
-    "issues.sweep_workspace": {"queue": "sync"},
+    "issues.sync_workspace": {"queue": "sync"},
 }
 CELERY_BEAT_SCHEDULE = {
     "resume-fixes": {"task": "issues.resume_fixes", "schedule": 5.0, "options": {"expires": 10}},
-    "sweep-due": {"task": "issues.sweep_due_workspaces", "schedule": 10.0, "options": {"expires": 20}},
+    "sync-due": {"task": "issues.sync_due_workspaces", "schedule": 5.0, "options": {"expires": 10}},
+    "heartbeats": {"task": "issues.send_heartbeats", "schedule": 15.0, "options": {"expires": 30}},
+    "tell-owners": {"task": "issues.tell_owners", "schedule": 60.0, "options": {"expires": 120}},
+    "tidy": {"task": "issues.tidy", "schedule": 3600.0, "options": {"expires": 1800}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = env.str("TOKDASH_BEAT_FILE", default="") or str(VAR_DIR / "celerybeat-schedule")
+
+# --- Figures for Prometheus at /metrics ----------------------------------------------------------------------
+# What a scraper sends as its bearer token. Without one only direct requests from a private network are answered.
+TOKDASH_METRICS_TOKEN = env.str("TOKDASH_METRICS_TOKEN", default="")
+PROMETHEUS_EXPORT_MIGRATIONS = False
+PROMETHEUS_LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, float("inf"))
 
 # --- Pages -------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

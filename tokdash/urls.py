@@ -1,10 +1,11 @@
-"""All URLs of the site. `/healthz` is answered by issues.middleware.HealthMiddleware."""
+"""All URLs of the site. `/healthz`, `/readyz` and webhooks are answered by issues.middleware.MachineMiddleware."""
 
 from django.urls import include, path
 
-from issues.views import errors
+from issues.views import errors, metrics
 
 urlpatterns = [
+    path("metrics", metrics.metrics, name="metrics"),
     path("accounts/", include("allauth.account.urls")),
     path("", include("issues.urls")),
 ]

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
 from django.utils import timezone
@@ -16,10 +15,10 @@ from issues.fixes.sniff import HEAD_BYTES
 from issues.fixes.submit import repair_kinds, submit_links
 from issues.fixes.uploads import FileFacts, begin_upload, keep_alive, note_uploaded, put_file, upload_problem
 from issues.leases import LeaseKeeper
-from issues.models import Bundle, Fix, Issue, Membership, Team, User, Video, Workspace
+from issues.models import Fix, Issue, Membership, Team, User, Video, Workspace
 from issues.problems import Refusal
-from issues.sync import mirror
 from issues.sync.connection import open_client
+from issues.sync.looks import look_at
 from issues.tokportal import constants as c
 from issues.tokportal.budget import Lane
 from issues.tokportal.errors import ForbiddenError, NotFoundError, TokPortalError
@@ -79,11 +78,8 @@ def _look_now(teams: Sequence[int], bundle_id: str, position: int, actor: Actor)
 
 def _look_into(workspace: Workspace, bundle_id: str, position: int, actor: Actor) -> str:
     """Mirror the bundle; an empty string where the slot was found, else the code that says why not."""
-    asked_at: datetime = timezone.now()
     try:
-        with open_client(workspace, Lane.INTERACTIVE) as client:
-            payload = client.get_bundle(bundle_id)
-            answer = client.list_videos(bundle_id)
+        payload, _ = look_at(workspace, bundle_id, actor=actor)
     except NotFoundError as error:
         return error.code if error.code in {c.BUNDLE_NOT_FOUND, c.VIDEO_NOT_FOUND} else c.BUNDLE_NOT_FOUND
     except ForbiddenError as error:
@@ -91,10 +87,7 @@ def _look_into(workspace: Workspace, bundle_id: str, position: int, actor: Actor
     except TokPortalError as error:
         outcome = outcome_of(error.code, error.status)
         raise Refusal(f"{outcome.say} {outcome.next_step}", code=error.code) from error
-    mirror.mirror_listing(workspace, [payload], seen_at=asked_at, actor=actor)
-    bundle = Bundle.objects.get(workspace=workspace, tokportal_id=payload.id)
-    mirror.mirror_videos(bundle, answer, asked_at=asked_at, actor=actor)
-    if Video.objects.filter(bundle=bundle, position=position).exists():
+    if Video.objects.filter(bundle__workspace=workspace, bundle__tokportal_id=payload.id, position=position).exists():
         return ""
     quantity = payload.videos_quantity
     return c.VIDEO_POSITION_OUT_OF_RANGE if quantity is not None and position > quantity else c.VIDEO_NOT_FOUND

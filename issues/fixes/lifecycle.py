@@ -22,12 +22,12 @@ from issues.enums import DRIVEN, FixState
 from issues.fixes.moves import move
 from issues.leases import LeaseKeeper
 from issues.links.urls import shown_url
-from issues.models import Fix, Video
+from issues.models import Fix
 from issues.problems import LeaseLostError, Refusal
 from issues.sealed import SealError
 from issues.sync import mirror
 from issues.sync.connection import open_client
-from issues.sync.workspaces import refuse_key
+from issues.sync.workspaces import refuse_key, refuse_write_key
 from issues.tokportal import constants as c
 from issues.tokportal.budget import Lane
 from issues.tokportal.client import TokPortalClient
@@ -232,7 +232,7 @@ class _Driver:
         """Verified: fix, issue, mirror and history in one transaction."""
         self._check_lease()
         with transaction.atomic():
-            video = Video.objects.select_for_update().get(pk=self.fix.issue.video_id)
+            video = mirror.lock_video(self.fix.issue.video_id)
             mirror.mirror_video(video, payload, asked_at=asked_at)
             video.changed_here_at = asked_at
             video.save(update_fields=["changed_here_at"])
@@ -292,9 +292,10 @@ class _Driver:
         elif error.code == c.VIDEO_NO_DOWNLOAD_ISSUE:
             self._flag_was_gone(client, error, earlier_open=earlier_open)
         else:
-            if isinstance(error, KeyRefusedError) and not self.workspace.write_key_fingerprint:
-                # A second key of its own for fixes says nothing about the one that the sweeps use.
-                refuse_key(workspace=self.workspace, code=error.code, actor=self.actor)
+            if isinstance(error, KeyRefusedError):
+                # A second key of its own for fixes says nothing about the one that the sync uses.
+                refuse = refuse_write_key if self.workspace.write_key_fingerprint else refuse_key
+                refuse(workspace=self.workspace, code=error.code, actor=self.actor)
             details = {"status": error.status, "message": error.message[:300]}
             self._move(FixState.REJECTED, code=error.code, code_details=details, **about)
 
@@ -325,7 +326,7 @@ class _Driver:
             self._accept(video=video, request_id=error.request_id, by_observation=True, asked_at=asked_at)
         else:
             with transaction.atomic():
-                row = Video.objects.select_for_update().get(pk=self.fix.issue.video_id)
+                row = mirror.lock_video(self.fix.issue.video_id)
                 mirror.mirror_video(row, video, asked_at=asked_at)
                 self._move(FixState.SUPERSEDED, code=error.code, tokportal_request_id=error.request_id)
 

@@ -4,9 +4,10 @@ from issues.models.audit import AuditEvent, AuditHead
 from issues.models.bundles import Bundle, Video
 from issues.models.fixes import Fix, MediaFile
 from issues.models.issues import Issue
-from issues.models.sync import SyncRun
+from issues.models.sync import FlagRate, Heartbeat, SyncGauge, SyncMinute, SyncRun
 from issues.models.teams import Membership, Team
 from issues.models.users import User
+from issues.models.webhooks import WebhookEndpoint, WebhookEvent
 from issues.models.workspaces import RateBudget, Workspace
 
 __all__ = [
@@ -14,13 +15,19 @@ __all__ = [
     "AuditHead",
     "Bundle",
     "Fix",
+    "FlagRate",
+    "Heartbeat",
     "Issue",
     "MediaFile",
     "Membership",
     "RateBudget",
+    "SyncGauge",
+    "SyncMinute",
     "SyncRun",
     "Team",
     "User",
     "Video",
+    "WebhookEndpoint",
+    "WebhookEvent",
     "Workspace",
 ]

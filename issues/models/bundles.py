@@ -1,16 +1,23 @@
 """The mirror of TokPortal's bundles and videos."""
 
+from datetime import UTC, datetime
+
 from django.db import models
 from django.db.models import Q
 
 from issues.models.workspaces import Workspace
 from issues.tokportal import constants as c
 
+# "Never" as a moment, so that what was never asked is simply the oldest.
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 class Bundle(models.Model):
     """An order for one account with numbered video slots."""
 
-    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="bundles")
+    # No index of its own: the others begin with it. With one, PostgreSQL reads a whole workspace for each heat of the
+    # planner's query while it does not know yet how large a new workspace is.
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="bundles", db_index=False)
     tokportal_id = models.CharField(max_length=128)
     title = models.CharField(max_length=500, blank=True)
     external_ref = models.CharField(max_length=255, blank=True)
@@ -22,15 +29,31 @@ class Bundle(models.Model):
     extra = models.JSONField(default=dict, blank=True)  # fields of TokPortal's that we do not know
 
     last_listed_at = models.DateTimeField(null=True, blank=True)
-    last_checked_at = models.DateTimeField(null=True, blank=True)  # when its videos were last asked for
+    last_checked_at = models.DateTimeField(null=True, blank=True)  # its videos are known as of then
     missed_listings = models.PositiveSmallIntegerField(default=0)
     gone_at = models.DateTimeField(null=True, blank=True)
+
+    # What the planner goes by (see sync/planner.py).
+    heat = models.SmallIntegerField(null=True, blank=True)  # how likely a flag appears; null: it cannot be flagged
+    asked_at = models.DateTimeField(default=NEVER)  # the last attempt, answered or not
+    hurry_at = models.DateTimeField(null=True, blank=True)  # someone wants it looked at before its turn
+    hurry_whole = models.BooleanField(default=False)  # and the bundle itself, not just its videos
+    unanswered_since = models.DateTimeField(null=True, blank=True)  # as of when it is known, while it does not answer
+    # The last answer that changed or confirmed rows: an answer with the same digest has nothing to say.
+    answer_digest = models.CharField(max_length=64, blank=True)
+    mirrored_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["workspace", "tokportal_id"], name="bundle_once_in_a_workspace"),
         ]
         indexes = [
+            # sync.planner.next_bundles: for each heat those that were asked longest ago
+            models.Index(fields=["workspace", "heat", "asked_at"], name="bundle_next", condition=Q(heat__isnull=False)),
+            # sync.planner.standing_of
+            models.Index(fields=["workspace"], name="bundle_silent", condition=Q(unanswered_since__isnull=False)),
+            # sync.planner.hurried_bundles
+            models.Index(fields=["workspace", "hurry_at"], name="bundle_hurried", condition=Q(hurry_at__isnull=False)),
             # queries.bundles: the list of bundles by title
             models.Index(fields=["workspace", "title", "id"], name="bundle_by_title"),
         ]
@@ -71,7 +94,7 @@ class Video(models.Model):
     download_issue_comment = models.TextField(null=True, blank=True)  # noqa: DJ001 - TokPortal tells null from empty
     extra = models.JSONField(default=dict, blank=True)
 
-    last_checked_at = models.DateTimeField(null=True, blank=True)
+    last_checked_at = models.DateTimeField(null=True, blank=True)  # by a look at it alone, or before it went missing
     missed_answers = models.PositiveSmallIntegerField(default=0)  # answers for the bundle without this position
     # An answer to a request sent before this moment tells an older state and must not undo ours.
     changed_here_at = models.DateTimeField(null=True, blank=True)
@@ -85,6 +108,12 @@ class Video(models.Model):
 
     def __str__(self) -> str:
         return self.name or f"Video {self.position}"
+
+    @property
+    def checked_at(self) -> datetime | None:
+        """As of when the slot is known: the bundle's last answer speaks for every slot that was in it."""
+        looks = [self.last_checked_at, None if self.missed_answers else self.bundle.last_checked_at]
+        return max((look for look in looks if look), default=None)
 
     @property
     def links(self) -> list[str]:

@@ -24,7 +24,6 @@ class Issue(models.Model):
     verdict = models.CharField(max_length=40, blank=True)  # a code of links.verdicts
     verdict_class = models.CharField(max_length=10, blank=True)
     opened_at = models.DateTimeField()
-    last_seen_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

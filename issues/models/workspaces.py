@@ -10,7 +10,7 @@ from issues.enums import WorkspaceState
 from issues.models.teams import Team
 from issues.sealed import SealedTextField, Secret
 
-MIN_SWEEP_MINUTES, MAX_SWEEP_MINUTES = 5, 24 * 60
+MIN_AGE_MINUTES, MAX_AGE_MINUTES = 5, 24 * 60
 
 
 class Workspace(models.Model):
@@ -30,17 +30,21 @@ class Workspace(models.Model):
     read_key_set_at = models.DateTimeField(null=True, blank=True)
     write_key_set_at = models.DateTimeField(null=True, blank=True)
     key_refused_code = models.CharField(max_length=80, blank=True)
+    write_key_refused_code = models.CharField(max_length=80, blank=True)
+    owners_told_at = models.DateTimeField(null=True, blank=True)  # of the refused key
 
     account_email = models.CharField(max_length=254, blank=True)
     credits = models.FloatField(null=True, blank=True)
-    sweep_minutes = models.PositiveIntegerField(
-        default=30, validators=[MinValueValidator(MIN_SWEEP_MINUTES), MaxValueValidator(MAX_SWEEP_MINUTES)]
+    # No bundle that can be flagged goes unasked for longer, wherever the rate limit allows it.
+    max_age_minutes = models.PositiveIntegerField(
+        default=30, validators=[MinValueValidator(MIN_AGE_MINUTES), MaxValueValidator(MAX_AGE_MINUTES)]
     )
-    # The sweep that runs now: its lease, so that two never run at once and a dead one is taken over.
-    sweep_fence = models.BigIntegerField(default=0)
-    sweep_lease_until = models.DateTimeField(null=True, blank=True)
-    next_sweep_at = models.DateTimeField(null=True, blank=True)
-    last_swept_at = models.DateTimeField(null=True, blank=True)
+    # The runner that works on it now: its lease, so that two never do, and a dead one is followed by another.
+    sync_fence = models.BigIntegerField(default=0)
+    sync_lease_until = models.DateTimeField(null=True, blank=True)
+    next_sync_at = models.DateTimeField(null=True, blank=True)  # when a runner is wanted
+    reserved_until = models.DateTimeField(null=True, blank=True)  # a command waits for it: shifts keep away until then
+    next_listing_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -50,9 +54,9 @@ class Workspace(models.Model):
             models.CheckConstraint(condition=models.Q(state__in=WorkspaceState.values), name="workspace_state_known"),
         ]
         indexes = [
-            # sync.runner.due_workspaces
+            # sync.shifts.due_workspaces
             models.Index(
-                fields=["next_sweep_at"], name="workspace_due", condition=models.Q(state=WorkspaceState.ACTIVE)
+                fields=["next_sync_at"], name="workspace_due", condition=models.Q(state=WorkspaceState.ACTIVE)
             ),
         ]
 
@@ -66,20 +70,27 @@ class Workspace(models.Model):
         return key
 
     @property
-    def sweep_interval(self) -> timedelta:
-        return timedelta(minutes=self.sweep_minutes)
+    def max_age(self) -> timedelta:
+        return timedelta(minutes=self.max_age_minutes)
 
 
 class RateBudget(models.Model):
     """The shared budget of one key at one TokPortal, as one timestamp (see tokportal/budget.py).
 
-    `tat` and `blocked_until` are Unix seconds by the database's clock, so that all machines agree.
+    Times are Unix seconds by the database's clock, so that all machines agree.
     """
 
     key_hash = models.CharField(max_length=64, primary_key=True)
     tat = models.FloatField(default=0)
     limit_per_minute = models.PositiveIntegerField()
     blocked_until = models.FloatField(default=0)
+    # The lanes' reserves.
+    fix_tat = models.FloatField(default=0)
+    sync_tat = models.FloatField(default=0)
+    links_tat = models.FloatField(default=0)
+    # The circuit breaker: failed reads in a row, and until when the patient lanes are closed.
+    failures = models.PositiveIntegerField(default=0)
+    open_until = models.FloatField(default=0)
 
     def __str__(self) -> str:
         return self.key_hash[:12]

@@ -97,11 +97,14 @@ def tiles_of(bundle: Bundle) -> list[Tile]:
 
     now = timezone.now()
     issues = {issue.video_id: issue for issue in Issue.objects.filter(video__bundle=bundle).order_by("opened_at", "pk")}
+    videos = list(Video.objects.filter(bundle=bundle).order_by("position"))
+    for video in videos:
+        video.bundle = bundle  # loaded already
     return [
         Tile(
             video,
             issues.get(video.pk),
             judge_links(video.links, video_type=video.video_type, needed_until=video.deadline, now=now),
         )
-        for video in Video.objects.filter(bundle=bundle).order_by("position")
+        for video in videos
     ]

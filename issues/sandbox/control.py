@@ -48,6 +48,9 @@ def _read(app: Any, name: str, query: dict[str, str]) -> Any:
     with world.lock:
         if name == "ledger":
             return [entry for entry in world.ledger if query.get("kind") in (None, entry["kind"])]
+        if name == "counts":
+            throttled = sum(entry["kind"] == "throttled" for entry in world.ledger)
+            return {"requests": world.requests, "throttled": throttled}
         if name == "state":
             return {
                 "bundles": [
@@ -142,6 +145,11 @@ class SandboxControl:
 
     def ledger(self, kind: str = "") -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._ask("GET", f"ledger?kind={kind}" if kind else "ledger")
+        return found
+
+    def counts(self) -> dict[str, int]:
+        """Authenticated requests so far, and how many of them were answered with 429."""
+        found: dict[str, int] = self._ask("GET", "counts")
         return found
 
     def flag(self, bundle_id: str, position: int, comment: str | None = "broken", **fields: Any) -> None:

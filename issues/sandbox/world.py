@@ -119,6 +119,7 @@ class World:
         self.ledger: list[dict[str, Any]] = []
         self.replays: dict[tuple[str, str], dict[str, Any]] = {}
         self.webhooks: dict[str, dict[str, Any]] = {}
+        self.requests = 0  # authenticated ones, those over the limit included
         self.latency = 0.0  # seconds added to each answer
         self.fix_seconds = 0.0  # how long a fix-download takes
         self.clock_offset = 0.0  # seconds by which TokPortal's clock is off
@@ -157,6 +158,7 @@ class World:
                 c.REMAINING_HEADER: str(int(key.tokens)),
                 c.RESET_HEADER: str(int(full_at)),
             }
+            self.requests += 1
             if empty:
                 wait = max(1, int((1.0 - key.tokens) / per_second + 0.999))
                 self.record("throttled")

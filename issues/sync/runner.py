@@ -1,216 +1,385 @@
-"""Sweep a workspace: list all bundles, read the videos of those that can be flagged, mirror each answer.
+"""Ask TokPortal, mirror each answer: the loop that both a sweep and a shift of the continuous sync are made of.
 
-A sweep holds a lease on its workspace, so two never run at once, and a sweep that was killed is taken over within
-LEASE_SECONDS. Each bundle is one transaction; what a crash leaves is whole, and the next sweep does the rest.
+A runner holds the lease on its workspace. Requests are in flight in threads (`fetcher`), everything that touches the
+database happens in this one. Each answer is one transaction; what a crash leaves is whole, and the next runner goes on.
 """
 
 import logging
+import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from django.db import transaction
-from django.db.models import F, Min, Q
+from django.db import DataError, IntegrityError
 from django.utils import timezone
 
 from issues.audit import Actor
-from issues.enums import UNRESOLVED, SyncState, WorkspaceState
+from issues.enums import SyncState
 from issues.leases import LeaseKeeper
 from issues.models import Bundle, SyncRun, Workspace
-from issues.problems import LeaseLostError, Refusal
-from issues.sync import mirror
-from issues.sync.connection import open_client
-from issues.sync.workspaces import refuse_key
+from issues.problems import Refusal
+from issues.sync import claims, mirror, planner
+from issues.sync.fetcher import IN_FLIGHT, Ask, AskKind, Fetcher
+from issues.sync.hazard import Hazards, failing_hosts
+from issues.sync.ledger import Ledger
+from issues.sync.limiter import budget_for_key
+from issues.sync.picks import LISTING_SHARE, Picks
+from issues.sync.reconcile import Tally
 from issues.tokportal import constants as c
-from issues.tokportal.budget import Lane
-from issues.tokportal.client import TokPortalClient
-from issues.tokportal.errors import KeyRefusedError, NotFoundError, TokPortalError
-from issues.tokportal.payloads import BundlePayload
+from issues.tokportal.budget import SAFETY, Budget, Lane, Slot
+from issues.tokportal.client import Listing
+from issues.tokportal.errors import (
+    ForbiddenError,
+    KeyRefusedError,
+    NotFoundError,
+    RateLimitedError,
+    TokPortalError,
+)
+from issues.tokportal.payloads import BundlePage, BundlePayload, VideoList
 
 logger = logging.getLogger(__name__)
 
-LEASE_SECONDS = 30
-RETRY_AFTER_FAILURE = timedelta(seconds=60)
+TRIES = 3
 # So many bundles in a row without an answer: TokPortal is away, and asking on would not help.
 FAILURES_IN_A_ROW = 5
-PAGE_ROWS = 100
+FLUSH_SECONDS = 10.0
+DUE_SECONDS = 2.0  # how often it is asked whether a listing is due
+SLOTS_KEEP_SECONDS = 1.0
+DRAIN_SECONDS = 3.0
+UNCHANGED_AT_ONCE = 16
+UNCHANGED_WAITS = timedelta(seconds=1)
+# Between two listings, where they cost little.
+LISTING_MIN_SECONDS = 60.0
+IDLE_SECONDS = 15.0  # where nothing can be flagged
 
 Progress = Callable[[SyncRun], None]
 
 
-class SweepRunningError(Refusal):
-    """Another sweep of this workspace runs."""
+class GaveUpError(Exception):
+    """TokPortal gives no usable answers now. `code` says why."""
 
-    code = "SWEEP_RUNNING"
-
-
-def due_workspaces() -> list[Workspace]:
-    """Active workspaces whose time has come and that nobody sweeps now."""
-    now = timezone.now()
-    free = Q(sweep_lease_until=None) | Q(sweep_lease_until__lt=now)
-    return list(Workspace.objects.filter(free, state=WorkspaceState.ACTIVE, next_sweep_at__lte=now))
+    def __init__(self, code: str) -> None:
+        self.code = code
+        super().__init__(code)
 
 
-def sweep_workspace(workspace: Workspace, *, actor: Actor, on_progress: Progress | None = None) -> SyncRun:
-    """One full sweep in the foreground. Returns its run, done or failed.
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a runner is to work."""
 
-    Raises SweepRunningError where one runs already, Refusal where the workspace is paused or its key refused.
-    """
-    sweep = _Sweep(_claim(workspace), actor, on_progress or (lambda run: None))
-    with LeaseKeeper(sweep.renew, every=LEASE_SECONDS / 4) as lease:
-        sweep.lease = lease
-        return sweep.run_to_end()
+    once: bool  # each bundle once and then end (a sweep), or on and on (a shift)
+    patience: float  # seconds that it waits for a slot before it ends
+    should_stop: Callable[[], bool] = lambda: False
 
 
-def _claim(workspace: Workspace) -> Workspace:
-    """Take the lease, or raise. The fence grows, so a sweep that lost its lease cannot finish its run."""
-    now = timezone.now()
-    with transaction.atomic():
-        free = Q(sweep_lease_until=None) | Q(sweep_lease_until__lt=now)
-        claimed = Workspace.objects.filter(free, pk=workspace.pk, state=WorkspaceState.ACTIVE).update(
-            sweep_fence=F("sweep_fence") + 1, sweep_lease_until=now + timedelta(seconds=LEASE_SECONDS)
-        )
-        current = Workspace.objects.select_related("team").get(pk=workspace.pk)
-        if not claimed:
-            if current.state == WorkspaceState.PAUSED:
-                raise Refusal(f"The workspace “{current.name}” is paused.", code="PAUSED")
-            if current.state == WorkspaceState.KEY_REFUSED:
-                raise Refusal(f"TokPortal refuses the key of “{current.name}”: replace it.", code="KEY_REFUSED")
-            raise SweepRunningError(f"“{current.name}” is being swept already.")
-        SyncRun.objects.filter(workspace=current, state=SyncState.RUNNING).update(
-            state=SyncState.INTERRUPTED, finished_at=now
-        )
-    return current
+class Runner:
+    """One claim on a workspace, from here until it is given back."""
 
-
-@dataclass
-class _Sweep:
-    """One sweep from claim to end."""
-
-    workspace: Workspace
-    actor: Actor
-    on_progress: Progress
-
-    def __post_init__(self) -> None:
-        self.fence = self.workspace.sweep_fence
-        self.started_at = timezone.now()
+    def __init__(
+        self, workspace: Workspace, run: SyncRun, actor: Actor, terms: Terms, on_progress: Progress | None = None
+    ) -> None:
+        self.workspace, self.run, self.actor, self.terms = workspace, run, actor, terms
+        self._on_progress = on_progress or (lambda run: None)
+        self.hazards = Hazards.load(workspace, failing_hosts(workspace))
+        self.ledger = Ledger(workspace, run, self.hazards)
         self.lease: LeaseKeeper | None = None
-        self.run = SyncRun.objects.create(
-            workspace=self.workspace, fence=self.fence, origin=self.actor.origin, started_at=self.started_at
-        )
+        self.limit = c.DEFAULT_LIMIT_PER_MINUTE
+        self.resume_at: datetime | None = None  # why it ended: nothing to do, or nothing to be had, before then
+        self._listing = Listing(run.next_page, run.bundles)
+        self._listing.is_complete = run.listed_at is not None
+        self._picks = Picks(workspace, asked_before=run.started_at if terms.once else None)
+        self._flushed_at = self._due_asked_at = float("-inf")
+        self._retries: list[tuple[float, Ask]] = []
+        self._slots, self._slots_until = 0, 0.0  # taken ahead, and how long they may be used
+        self._turn = 0
+        self._in_a_row = 0
+        self._busy: set[int] = set()
+        self._page_is_out = False
+        self._unchanged: list[Ask] = []
+        self._last_code = ""
 
-    def renew(self) -> bool:
-        until = timezone.now() + timedelta(seconds=LEASE_SECONDS)
-        mine = Workspace.objects.filter(pk=self.workspace.pk, sweep_fence=self.fence)
-        return mine.update(sweep_lease_until=until) == 1
+    # --- The loop ------------------------------------------------------------------------------------------
 
-    def run_to_end(self) -> SyncRun:
-        try:
-            with open_client(self.workspace, Lane.SYNC) as client:
-                try:
-                    self._sweep(client)
-                finally:
-                    self.run.requests, self.run.throttled = client.usage.requests, client.usage.throttled
-        except KeyRefusedError as error:
-            refuse_key(workspace=self.workspace, code=error.code, actor=self.actor)
-            return self._finish(SyncState.FAILED, error.code)
-        except TokPortalError as error:
-            logger.warning("sweep of %s failed: %s", self.workspace.pk, error.code)
-            return self._finish(SyncState.FAILED, error.code)
-        except Refusal as error:
-            return self._finish(SyncState.FAILED, error.code)
-        except LeaseLostError:
-            self.run.state, self.run.code = SyncState.INTERRUPTED, "LEASE_LOST"
-            return self.run
-        except BaseException:
-            # A bug, or Ctrl-C: the lease is given back so that the next sweep need not wait for it.
-            self._finish(SyncState.INTERRUPTED, "INTERRUPTED")
-            raise
-        return self._finish(SyncState.DONE, self.run.code)
+    def work(self) -> None:
+        """Until there is nothing left to do (a sweep), or until it is time to stop.
 
-    def _sweep(self, client: TokPortalClient) -> None:
-        page: list[BundlePayload] = []
-        for payload in client.iter_bundles(per_page=PAGE_ROWS):
-            page.append(payload)
-            if len(page) == PAGE_ROWS:
-                self._mirror_page(page)
-                page = []
-        if page:
-            self._mirror_page(page)
-        bundles = self._bundles_to_read()
-        self.run.bundles_to_read = len(bundles)
-        in_a_row = 0
-        for bundle in bundles:
-            self._checked()
+        Raises GaveUpError, KeyRefusedError, ForbiddenError (of the key), LeaseLostError, Refusal.
+        """
+        key = self.workspace.read_key
+        if key is None:
+            raise Refusal(f"The workspace “{self.workspace.name}” has no key.", code="NO_KEY")
+        budget = budget_for_key(self.workspace.base_url, key)
+        self._flushed_at = time.monotonic()
+        with Fetcher(self.workspace) as fetcher:
             try:
-                self._read_bundle(client, bundle)
-            except KeyRefusedError:
-                raise
-            except TokPortalError as error:
-                logger.warning("videos of bundle %s: %s", bundle.tokportal_id, error.code)
-                self.run.errors += 1
-                self.run.code = error.code
-                in_a_row += 1
-                if in_a_row >= FAILURES_IN_A_ROW:
-                    raise
-            else:
-                in_a_row = 0
-            self.run.requests, self.run.throttled = client.usage.requests, client.usage.throttled
-            self.on_progress(self.run)
-        # Last: a bundle whose videos were read just now is there, even where the listing has lost it.
-        self._count(mirror.note_missing(self.workspace, listed_since=self.started_at, actor=self.actor))
+                while not self.terms.should_stop() and self._step(fetcher, budget):
+                    pass
+                self._drain(fetcher, budget)
+            finally:
+                fetcher.report(budget, now=True)
+                self._flush()
 
-    def _mirror_page(self, page: list[BundlePayload]) -> None:
-        self._checked()
-        self.run.bundles += len(page)
-        self._count(mirror.mirror_listing(self.workspace, page, seen_at=timezone.now(), actor=self.actor))
-        self.on_progress(self.run)
+    def _step(self, fetcher: Fetcher, budget: Budget) -> bool:
+        """Send one question or take in answers. False where the work has ended."""
+        self._check_lease()
+        self._take_in(fetcher, budget, 0)
+        if time.monotonic() - self._flushed_at > FLUSH_SECONDS:
+            self._flush()
+        if time.monotonic() - self._due_asked_at > DUE_SECONDS:
+            self._due_asked_at = time.monotonic()
+            self._begin_next_round_if_due()
+        if fetcher.is_full:
+            self._take_in(fetcher, budget, 1.0)
+            return True
+        ask = self._next_ask()
+        if ask is None:
+            if fetcher.in_flight:
+                self._take_in(fetcher, budget, 0.2)
+                return True
+            if self._retries:
+                time.sleep(0.05)
+                return True
+            self._rest()
+            return False
+        slot = self._take_slot(budget, IN_FLIGHT - fetcher.in_flight - 1)
+        if slot.granted:
+            self._send(fetcher, ask)
+            return True
+        self._put_back(ask)
+        return self._wait(fetcher, budget, slot)
 
-    def _bundles_to_read(self) -> list[Bundle]:
-        """Those that can be flagged, first those with open issues, then by the soonest deadline."""
-        can_be_flagged = Bundle.objects.filter(workspace=self.workspace, gone_at=None).exclude(
-            status__in=c.NOT_FLAGGABLE_STATUSES
-        )
-        return list(
-            can_be_flagged.annotate(
-                open_deadline=Min("videos__issues__deadline", filter=Q(videos__issues__state__in=UNRESOLVED)),
-                soonest=Min("videos__deadline", filter=Q(videos__deadline__gte=timezone.now())),
-            ).order_by(F("open_deadline").asc(nulls_last=True), F("soonest").asc(nulls_last=True), "pk")
-        )
+    def _take_slot(self, budget: Budget, ahead: int) -> Slot:
+        """A slot of those that were taken ahead, or of the budget. Ahead only what can be in flight at once."""
+        if self._slots and time.monotonic() < self._slots_until:
+            self._slots -= 1
+            return Slot(0.0)
+        slot = budget.take(Lane.SYNC, ahead)
+        self._slots, self._slots_until = slot.ahead, time.monotonic() + SLOTS_KEEP_SECONDS
+        return slot
 
-    def _read_bundle(self, client: TokPortalClient, bundle: Bundle) -> None:
-        asked_at = timezone.now()
-        try:
-            answer = client.list_videos(bundle.tokportal_id)
-        except NotFoundError:
-            self._count(mirror.note_gone(bundle, actor=self.actor))
+    def _wait(self, fetcher: Fetcher, budget: Budget, slot: Slot) -> bool:
+        if slot.wait > self.terms.patience or (slot.reason == "away" and self.terms.once):
+            self._drain(fetcher, budget)
+            if slot.reason == "away":
+                self.ledger.trouble = self._last_code or "AWAY"
+            self.resume_at = timezone.now() + timedelta(seconds=slot.wait)
+            if self.terms.once:
+                raise GaveUpError(self._last_code or ("BUDGET_WAIT" if slot.reason != "away" else "AWAY"))
+            return False
+        if fetcher.in_flight:
+            self._take_in(fetcher, budget, min(slot.wait, 0.5))
+        else:
+            time.sleep(min(slot.wait, 0.5))
+        return True
+
+    def _drain(self, fetcher: Fetcher, budget: Budget) -> None:
+        """Take in what is still on its way, for some seconds. What comes later is asked again by the next runner."""
+        until = time.monotonic() + DRAIN_SECONDS
+        while fetcher.in_flight and time.monotonic() < until:
+            self._take_in(fetcher, budget, until - time.monotonic())
+
+    def _rest(self) -> None:
+        """Nothing to ask now: a sweep is done, a shift goes on when the first bundle may be asked again."""
+        now = timezone.now()
+        soon = now + timedelta(seconds=planner.MIN_AGE_SECONDS / 2)
+        if self._picks.plan is None or not self._picks.plan.counts:
+            soon = now + timedelta(seconds=IDLE_SECONDS)
+        self.resume_at = soon
+
+    # --- What next -----------------------------------------------------------------------------------------
+
+    def _next_ask(self) -> Ask | None:
+        now = time.monotonic()
+        for entry in self._retries:
+            if entry[0] <= now:
+                self._retries.remove(entry)
+                return entry[1]
+        listing = not self._listing.is_complete and not self._page_is_out
+        self._turn += 1
+        # A sweep lists all first. A shift that knows bundles already reads a page in between.
+        if listing and (self.terms.once or self._turn % 4 == 0 or not self._picks.are_there(self._busy, self.limit)):
+            return Ask(AskKind.PAGE, page=self._listing.next_page)
+        if self.terms.once and not self._listing.is_complete:
+            return None
+        if not self._picks.are_there(self._busy, self.limit):
+            return None
+        bundle = self._picks.take()
+        whole = bundle.hurry_at is not None and (bundle.hurry_whole or bundle.heat is None)
+        return Ask(AskKind.BUNDLE if whole else AskKind.VIDEOS, bundle=bundle)
+
+    def _put_back(self, ask: Ask) -> None:
+        if ask.tries:
+            self._try_again(ask, 0.0)
+        elif ask.bundle is not None:
+            self._picks.put_back(ask.bundle)
+
+    def _begin_next_round_if_due(self) -> None:
+        """Asked from time to time: a webhook about an unknown bundle may want a listing too."""
+        if self.terms.once or not self._listing.is_complete:
             return
-        self._checked()
-        self._count(mirror.mirror_videos(bundle, answer, asked_at=asked_at, actor=self.actor))
+        due = Workspace.objects.values_list("next_listing_at", flat=True).get(pk=self.workspace.pk)
+        if due is None or due <= timezone.now():
+            self._begin_next_round()
 
-    def _count(self, tally: mirror.Tally) -> None:
-        self.run.videos += tally.videos
-        self.run.issues_opened += tally.opened
-        self.run.issues_closed += tally.closed
+    def _begin_next_round(self) -> None:
+        self.run.state, self.run.finished_at = SyncState.DONE, timezone.now()
+        self.run.save()
+        self.run = claims.begin_round(self.workspace, self.actor.origin.value, resume=False)
+        self.ledger.run = self.run
+        self._listing = Listing()
 
-    def _checked(self) -> None:
+    # --- Sending and taking in -----------------------------------------------------------------------------
+
+    def _send(self, fetcher: Fetcher, ask: Ask) -> None:
+        ask.tries += 1
+        self.ledger.request()
+        if ask.kind is AskKind.PAGE:
+            self._page_is_out = True
+        else:
+            self._busy.add(ask.of.pk)
+        fetcher.send(ask)
+
+    def _take_in(self, fetcher: Fetcher, budget: Budget, timeout: float) -> None:
+        done = fetcher.collect(timeout)
+        if done:
+            fetcher.report(budget)
+            self.limit = fetcher.limit or self.limit
+        for ask in done:
+            self._check_lease()
+            if isinstance(ask.answer, VideoList) and ask.answer.unchanged:
+                self._unchanged.append(ask)
+                continue
+            if ask.kind is AskKind.PAGE:
+                self._page_is_out = False
+            else:
+                self._busy.discard(ask.of.pk)
+            if ask.error is not None:
+                self._failed(ask, ask.error)
+            else:
+                self._answered(ask)
+        self._note_unchanged(at_least=UNCHANGED_AT_ONCE if fetcher.in_flight else 1)
+        if done:
+            self._on_progress(self.run)
+
+    def _note_unchanged(self, *, at_least: int = 1) -> None:
+        """Write down which answers said nothing new, several in one statement; until then nobody asks them again."""
+        waited = self._unchanged and timezone.now() - self._unchanged[0].asked_at > UNCHANGED_WAITS
+        if not self._unchanged or (len(self._unchanged) < at_least and not waited):
+            return
+        asks, self._unchanged = self._unchanged, []
+        found = mirror.note_unchanged([(ask.of, ask.of.answer_digest, ask.asked_at) for ask in asks])
+        for ask in asks:
+            self._busy.discard(ask.of.pk)
+            self.ledger.answer()
+            self._in_a_row = 0
+            # Where the rows have changed while the answer was on its way, the bundle is wanted again already.
+            if ask.of.pk in found:
+                self.ledger.look(Tally(videos=ask.of.videos_quantity or 0))
+
+    def _answered(self, ask: Ask) -> None:
+        self.ledger.answer()
+        self._in_a_row = 0
+        # Unchanged lists of videos never come here: see _note_unchanged.
+        if isinstance(ask.answer, BundlePage):
+            self._mirror_page(ask.answer)
+        elif isinstance(ask.answer, BundlePayload):
+            self._mirror_bundle(ask, ask.answer)
+        elif isinstance(ask.answer, VideoList):
+            self._mirror_videos(ask, ask.answer)
+
+    def _mirror_page(self, page: BundlePage) -> None:
+        fresh = self._listing.feed(page)
+        self.ledger.count(
+            mirror.mirror_listing(self.workspace, fresh, seen_at=timezone.now(), actor=self.actor, hazards=self.hazards)
+        )
+        self.run.next_page, self.run.bundles = self._listing.next_page, self._listing.count
+        self._picks.forget(plan=True)
+        if self._listing.is_complete:
+            self._listing_is_complete()
+
+    def _listing_is_complete(self) -> None:
+        now = timezone.now()
+        self.run.listed_at = now
+        self.ledger.count(mirror.note_missing(self.workspace, listed_since=self.run.started_at, actor=self.actor))
+        pages = max(self.run.next_page - 1, 1)
+        every = pages / (LISTING_SHARE * self.limit * SAFETY / 60.0)
+        longest = self.workspace.max_age.total_seconds()
+        self._list_again_at(now + timedelta(seconds=min(max(every, LISTING_MIN_SECONDS), longest)))
+        self.run.bundles_to_read = Bundle.objects.filter(workspace=self.workspace, heat__isnull=False).count()
+
+    def _list_again_at(self, moment: datetime) -> None:
+        Workspace.objects.filter(pk=self.workspace.pk, sync_fence=self.workspace.sync_fence).update(
+            next_listing_at=moment
+        )
+
+    def _mirror_bundle(self, ask: Ask, payload: BundlePayload) -> None:
+        """The bundle itself was asked for; where it can be flagged, its videos are next."""
+        mirror.mirror_listing(self.workspace, [payload], seen_at=ask.asked_at, actor=self.actor, hazards=self.hazards)
+        row = Bundle.objects.filter(pk=ask.of.pk)
+        row.update(hurry_whole=False, unanswered_since=None)
+        row.filter(heat=None, hurry_at__lte=ask.asked_at).update(hurry_at=None)
+        self._picks.forget()
+
+    def _mirror_videos(self, ask: Ask, answer: VideoList) -> None:
+        try:
+            tally = mirror.mirror_videos(ask.of, answer, asked_at=ask.asked_at, actor=self.actor, hazards=self.hazards)
+        except (IntegrityError, DataError):
+            # Something in this answer that the database does not take: it must not stop all the others, for ever.
+            logger.exception("an answer for bundle %s cannot be stored", ask.of.tokportal_id)
+            self.ledger.error("NOT_STORABLE")
+            mirror.note_unanswered(ask.of, asked_at=ask.asked_at)
+        else:
+            self.ledger.look(tally)
+
+    def _failed(self, ask: Ask, error: TokPortalError) -> None:
+        self._last_code = error.code
+        if isinstance(error, RateLimitedError):
+            self.ledger.throttle()
+            ask.throttled += 1
+            self._try_again(ask, 0.0)
+            return
+        if isinstance(error, KeyRefusedError):
+            raise error
+        is_missing = isinstance(error, NotFoundError) or error.code == c.BUNDLE_NOT_OWNED
+        if ask.kind is not AskKind.PAGE and is_missing:
+            self.ledger.count(mirror.note_gone(ask.of, actor=self.actor))
+            return
+        if isinstance(error, ForbiddenError):
+            raise error
+        if ask.tries - ask.throttled < TRIES and error.retryable:
+            self._try_again(ask, random.uniform(0, 0.2 * 2**ask.tries))  # noqa: S311 - jitter, not a secret
+            return
+        self._give_up(ask, error)
+
+    def _try_again(self, ask: Ask, pause: float) -> None:
+        """Ask the same once more; until then nobody else asks it."""
+        self._retries.append((time.monotonic() + pause, ask))
+        if ask.kind is AskKind.PAGE:
+            self._page_is_out = True
+        else:
+            self._busy.add(ask.of.pk)
+
+    def _give_up(self, ask: Ask, error: TokPortalError) -> None:
+        """No answer after several tries: its turn has passed."""
+        logger.warning("%s of workspace %s: %s", ask.kind.value, self.workspace.pk, error.code)
+        self.ledger.error(error.code)
+        if ask.kind is AskKind.PAGE:
+            self.ledger.trouble = error.code
+            raise GaveUpError(error.code)
+        mirror.note_unanswered(ask.of, asked_at=ask.asked_at)
+        self._in_a_row += 1
+        if self._in_a_row >= FAILURES_IN_A_ROW:
+            self.ledger.trouble = error.code
+            raise GaveUpError(error.code)
+
+    def _flush(self) -> None:
+        self._check_lease()
+        self._note_unchanged()
+        self._picks.measure()
+        self.ledger.flush(self._picks.plan, self._picks.standing, self.limit)
+        self._flushed_at = time.monotonic()
+
+    def _check_lease(self) -> None:
         if self.lease is not None:
             self.lease.check()
-
-    def _finish(self, state: SyncState, code: str) -> SyncRun:
-        """Write the run's end and give the lease back, both only while it is ours."""
-        now = timezone.now()
-        run = self.run
-        run.state, run.code, run.finished_at = state, code[:80], now
-        with transaction.atomic():
-            ours = Workspace.objects.select_for_update().filter(pk=self.workspace.pk, sweep_fence=self.fence)
-            if not ours:
-                run.state, run.code = SyncState.INTERRUPTED, "LEASE_LOST"
-            run.save()
-            done = state == SyncState.DONE
-            pause = self.workspace.sweep_interval if done else min(RETRY_AFTER_FAILURE, self.workspace.sweep_interval)
-            changes = {"sweep_lease_until": None, "next_sweep_at": (self.started_at if done else now) + pause}
-            if done:
-                changes["last_swept_at"] = now
-            Workspace.objects.filter(pk=self.workspace.pk, sweep_fence=self.fence).update(**changes)
-        return run

@@ -1,12 +1,15 @@
 """Connect a workspace, check and change its keys, pause it."""
 
+from functools import partial
+
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from issues.audit import Actor, Changes, Event, Verb, record
 from issues.enums import WorkspaceState
-from issues.models import Team, Workspace
-from issues.models.workspaces import MAX_SWEEP_MINUTES, MIN_SWEEP_MINUTES
+from issues.models import Bundle, Team, Workspace
+from issues.models.workspaces import MAX_AGE_MINUTES, MIN_AGE_MINUTES
+from issues.nudge import nudge
 from issues.problems import Refusal
 from issues.sealed import Secret
 from issues.sync.connection import client_for_key
@@ -90,7 +93,7 @@ def connect_workspace(
                 base_url=base_url,
                 account_email=account.email,
                 credits=account.credits,
-                next_sweep_at=now,
+                next_sync_at=now,
             )
             _set_keys(workspace, key, second)
             workspace.save()
@@ -136,20 +139,27 @@ def rotate_key(*, workspace: Workspace, read_key: str = "", write_key: str = "",
         fields = _set_keys(current, new_read, new_write)
         if account:
             current.account_email, current.credits = account.email, account.credits
-        if current.state == WorkspaceState.KEY_REFUSED:
+        if new_read and current.state == WorkspaceState.KEY_REFUSED:
             changes["state"] = [current.state, WorkspaceState.ACTIVE.value]
             current.state = WorkspaceState.ACTIVE
-        current.key_refused_code = ""
-        current.next_sweep_at = timezone.now()
-        current.save(update_fields=[*fields, "account_email", "credits", "state", "key_refused_code", "next_sweep_at"])
+        if new_read:
+            current.key_refused_code = ""
+        if new_write:
+            current.write_key_refused_code = ""
+        current.owners_told_at = None
+        current.next_sync_at = timezone.now()
+        current.save(update_fields=[
+            *fields, "account_email", "credits", "state", "key_refused_code", "write_key_refused_code",
+            "owners_told_at", "next_sync_at",
+        ])  # fmt: skip
         record(current.team_id, actor, [Event.about_workspace(Verb.WORKSPACE_KEY_CHANGED, current, changes)])
 
 
-def change_workspace(*, workspace: Workspace, name: str, sweep_minutes: int, actor: Actor) -> None:
-    """Rename it, or sweep it at another interval."""
+def change_workspace(*, workspace: Workspace, name: str, max_age_minutes: int, actor: Actor) -> None:
+    """Rename it, or set another bound for the time between two looks at a bundle."""
     name = name.strip()[:80]
-    if not MIN_SWEEP_MINUTES <= sweep_minutes <= MAX_SWEEP_MINUTES:
-        raise Refusal(f"Choose an interval from {MIN_SWEEP_MINUTES} minutes to a day.", code="INTERVAL")
+    if not MIN_AGE_MINUTES <= max_age_minutes <= MAX_AGE_MINUTES:
+        raise Refusal(f"Choose an interval from {MIN_AGE_MINUTES} minutes to a day.", code="INTERVAL")
     if Workspace.objects.filter(team=workspace.team_id, name=name).exclude(pk=workspace.pk).exists():
         raise Refusal(f"This team has a workspace named “{name}” already.", code="NAME_TAKEN")
     with transaction.atomic():
@@ -158,14 +168,19 @@ def change_workspace(*, workspace: Workspace, name: str, sweep_minutes: int, act
         if name and name != current.name:
             changes["name"] = [current.name, name]
             current.name = name
-        if sweep_minutes != current.sweep_minutes:
-            changes["sweep_minutes"] = [current.sweep_minutes, sweep_minutes]
-            current.sweep_minutes = sweep_minutes
-            if current.last_swept_at:
-                current.next_sweep_at = current.last_swept_at + current.sweep_interval
+        if max_age_minutes != current.max_age_minutes:
+            changes["max_age_minutes"] = [current.max_age_minutes, max_age_minutes]
+            current.max_age_minutes = max_age_minutes
         if changes:
-            current.save(update_fields=["name", "sweep_minutes", "next_sweep_at"])
+            current.save(update_fields=["name", "max_age_minutes"])
             record(current.team_id, actor, [Event.about_workspace(Verb.WORKSPACE_CHANGED, current, changes)])
+
+
+def want_everything_now(workspace: Workspace) -> None:
+    """Look at every bundle before its turn, and at the listing. It changes nothing but the order of asking."""
+    now = timezone.now()
+    Bundle.objects.filter(workspace=workspace, heat__isnull=False, hurry_at=None).update(hurry_at=now)
+    Workspace.objects.filter(pk=workspace.pk, state=WorkspaceState.ACTIVE).update(next_sync_at=now, next_listing_at=now)
 
 
 def pause_workspace(*, workspace: Workspace, paused: bool, actor: Actor) -> None:
@@ -178,19 +193,47 @@ def pause_workspace(*, workspace: Workspace, paused: bool, actor: Actor) -> None
         changes: Changes = {"state": [current.state, wanted.value]}
         current.state = wanted
         if not paused:
-            current.next_sweep_at = timezone.now()
-        current.save(update_fields=["state", "next_sweep_at"])
+            current.next_sync_at = timezone.now()
+        current.save(update_fields=["state", "next_sync_at"])
         verb = Verb.WORKSPACE_PAUSED if paused else Verb.WORKSPACE_RESUMED
         record(current.team_id, actor, [Event.about_workspace(verb, current, changes)])
 
 
 def refuse_key(*, workspace: Workspace, code: str, actor: Actor) -> None:
-    """TokPortal does not accept the key any more: nothing is asked with it until it was replaced. Idempotent."""
+    """TokPortal does not accept the key any more: nothing is asked with it until it was replaced. Idempotent.
+
+    Every workspace that uses the same key stops at once. The owners are told by `issues.tasks.tell_owners`.
+    """
+    key = workspace.read_key
+    same = Workspace.objects.filter(
+        base_url=workspace.base_url, read_key_fingerprint=workspace.read_key_fingerprint
+    ).order_by("pk")
+    for other in same:
+        if other.pk == workspace.pk or other.read_key == key:
+            _refuse_key_of(other, code, actor if other.team_id == workspace.team_id else Actor.system(actor.origin))
+
+
+def _refuse_key_of(workspace: Workspace, code: str, actor: Actor) -> None:
     with transaction.atomic():
         current = Workspace.objects.select_for_update().get(pk=workspace.pk)
         if current.state == WorkspaceState.KEY_REFUSED:
             return
         changes: Changes = {"state": [current.state, WorkspaceState.KEY_REFUSED.value], "code": [None, code]}
         current.state, current.key_refused_code = WorkspaceState.KEY_REFUSED, code[:80]
-        current.save(update_fields=["state", "key_refused_code"])
+        current.owners_told_at = None
+        current.save(update_fields=["state", "key_refused_code", "owners_told_at"])
         record(current.team_id, actor, [Event.about_workspace(Verb.WORKSPACE_KEY_REFUSED, current, changes)])
+        transaction.on_commit(partial(nudge, "issues.tell_owners"))
+
+
+def refuse_write_key(*, workspace: Workspace, code: str, actor: Actor) -> None:
+    """The second key, the one for fixes, is not accepted any more. What is read with the first one goes on."""
+    with transaction.atomic():
+        current = Workspace.objects.select_for_update().get(pk=workspace.pk)
+        if current.write_key_refused_code:
+            return
+        current.write_key_refused_code, current.owners_told_at = code[:80], None
+        current.save(update_fields=["write_key_refused_code", "owners_told_at"])
+        changes: Changes = {"write_key": ["set", "refused"], "code": [None, code]}
+        record(current.team_id, actor, [Event.about_workspace(Verb.WORKSPACE_KEY_REFUSED, current, changes)])
+        transaction.on_commit(partial(nudge, "issues.tell_owners"))

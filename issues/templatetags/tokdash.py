@@ -9,6 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from issues.links.urls import host_of, is_web_link, shown_url
+from issues.sync.troubles import sentence_of
 
 register = template.Library()
 register.filter("shown_url", shown_url)
@@ -48,6 +49,12 @@ def _time(moment: datetime, text: str, css: str = "") -> SafeString:
     return format_html(
         '<time datetime="{}" title="{}" class="{}">{}</time>', moment.isoformat(timespec="seconds"), title, css, text
     )
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """A length of time in at most two words."""
+    return "—" if seconds is None else _span(max(seconds, 1.0))
 
 
 @register.simple_tag
@@ -187,3 +194,4 @@ def person(actor_name: str) -> str:
 
 
 register.filter("is_web_link", is_web_link)
+register.filter("trouble_sentence", sentence_of)

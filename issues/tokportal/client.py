@@ -4,26 +4,19 @@ One instance speaks for one key. It is safe to use from several threads only whe
 thread its own. Every request first takes a slot of the key's shared budget.
 """
 
-import json
-import random
-import time
-import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import IO, Any, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import IO
 from urllib.parse import quote
 
 import requests
 from requests_toolbelt import MultipartEncoder
 
 from issues.tokportal import constants as c
-from issues.tokportal.answers import header_number, to_error
-from issues.tokportal.budget import Budget, Lane, wait_for_slot
+from issues.tokportal.caller import Caller
 from issues.tokportal.errors import (
-    LostAnswerError,
-    NotSentError,
-    RateLimitedError,
-    ServerError,
+    NotFoundError,
     StorageRefusedError,
     UnreadableAnswerError,
 )
@@ -37,76 +30,49 @@ from issues.tokportal.payloads import (
     PresignedUpload,
     VideoList,
     VideoPayload,
+    WebhookPayload,
 )
-from issues.tokportal.transport import RawAnswer, SizedStream, new_session, send
-
-_T = TypeVar("_T")
+from issues.tokportal.transport import UNCHANGED, SizedStream, new_session, send
 
 MAX_PAGES = 10_000
-READ_TRIES = 3
-DEFAULT_RETRY_AFTER = 5.0
+MAX_WEBHOOK_PAGES = 20
 # A PUT of a large file takes as long as the line needs; this bounds a line that has died.
 UPLOAD_DEADLINE = 6 * 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds. `read` bounds the silence between two bytes, `total` a whole call, `fix` a fix-download."""
-
-    connect: float = 5.0
-    read: float = 30.0
-    total: float = 60.0
-    fix: float = 300.0
-
-
 @dataclass(slots=True)
-class Usage:
-    """What this client spent: requests sent, and how many were answered with 429."""
+class Listing:
+    """How far a listing was read, so that it can go on later, and elsewhere: `next_page` and `count` are enough.
 
-    requests: int = 0
-    throttled: int = 0
+    `total_pages` is not trusted alone: an empty page ends the listing, a full last page asks for one more.
+    """
+
+    next_page: int = 1
+    count: int = 0  # different bundles so far
+    is_complete: bool = False
+    _seen: set[str] = field(default_factory=set)
+
+    def feed(self, page: BundlePage) -> list[BundlePayload]:
+        """Take the page that was asked for; the bundles in it that are new."""
+        fresh = []
+        for bundle in page.bundles:
+            if bundle.id not in self._seen:
+                self._seen.add(bundle.id)
+                fresh.append(bundle)
+        self.count += len(fresh)
+        promised = page.total_pages is not None and self.next_page < page.total_pages
+        all_there = page.total is not None and self.count >= page.total
+        goes_on = bool(page.received) and (promised or (page.received >= page.per_page and not all_there))
+        self.next_page += 1
+        self.is_complete = not goes_on or self.next_page > MAX_PAGES
+        return fresh
 
 
-class TokPortalClient:
+class TokPortalClient(Caller):
     """Typed calls to TokPortal for one API key, through one shared rate budget.
 
     `max_wait` is how many seconds a call may wait for its slot (and for a `Retry-After`) before it raises.
     """
-
-    def __init__(
-        self,
-        *,
-        base_url: str,
-        api_key: str,
-        budget: Budget,
-        lane: Lane,
-        client_name: str = "tokdash",
-        timeouts: Timeouts | None = None,
-        max_wait: float = 60.0,
-        on_request: Callable[[], None] | None = None,
-    ) -> None:
-        self._base_url = base_url.rstrip("/")
-        self._api_key = api_key
-        self._budget = budget
-        self._lane = lane
-        self._client_name = client_name
-        self._timeouts = timeouts or Timeouts()
-        self._max_wait = max_wait
-        self._on_request = on_request
-        self._session = new_session()
-        self.usage = Usage()
-
-    def __enter__(self) -> "TokPortalClient":
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"<TokPortalClient {self._base_url}>"
-
-    def close(self) -> None:
-        self._session.close()
 
     # --- Reading -------------------------------------------------------------------------------------------
 
@@ -145,26 +111,23 @@ class TokPortalClient:
 
         `total_pages` is not trusted alone: an empty page ends the listing, a full last page asks for one more.
         """
-        seen: set[str] = set()
-        for number in range(1, MAX_PAGES + 1):
-            page = self.list_bundles(page=number, per_page=per_page, **filters)
-            for bundle in page.bundles:
-                if bundle.id not in seen:
-                    seen.add(bundle.id)
-                    yield bundle
-            promised = page.total_pages is not None and number < page.total_pages
-            complete = page.total is not None and len(seen) >= page.total
-            if not page.received or not (promised or (page.received >= page.per_page and not complete)):
-                return
+        listing = Listing()
+        while not listing.is_complete:
+            yield from listing.feed(self.list_bundles(page=listing.next_page, per_page=per_page, **filters))
 
     def get_bundle(self, bundle_id: str) -> BundlePayload:
         """`GET /bundles/:id`."""
         answer = self._read(f"/bundles/{quote(bundle_id, safe='')}")
         return self._parsed(answer, BundlePayload.parse)
 
-    def list_videos(self, bundle_id: str) -> VideoList:
-        """`GET /bundles/:id/videos`: every slot. A position that comes twice counts once, the later one."""
-        answer = self._read(f"/bundles/{quote(bundle_id, safe='')}/videos")
+    def list_videos(self, bundle_id: str, *, known_digest: str = "") -> VideoList:
+        """`GET /bundles/:id/videos`: every slot. A position that comes twice counts once, the later one.
+
+        An answer with the same bytes as the one of `known_digest` is not read again: it comes back `unchanged`.
+        """
+        answer = self._read(f"/bundles/{quote(bundle_id, safe='')}/videos", known_digest=known_digest)
+        if answer.body is UNCHANGED:
+            return VideoList((), digest=known_digest, unchanged=True)
         videos: dict[int, VideoPayload] = {}
         unreadable = 0
         for entry in self._data_list(answer):
@@ -174,7 +137,7 @@ class TokPortalClient:
                 unreadable += 1
                 continue
             videos[video.position] = video
-        return VideoList(tuple(videos[position] for position in sorted(videos)), unreadable)
+        return VideoList(tuple(videos[position] for position in sorted(videos)), unreadable, answer.digest)
 
     def get_video(self, bundle_id: str, position: int) -> VideoPayload:
         """`GET /bundles/:id/videos/:position`."""
@@ -311,89 +274,32 @@ class TokPortalClient:
         )
         return self._parsed(answer, DirectUpload.parse)
 
-    # --- One request ---------------------------------------------------------------------------------------
+    # --- Webhooks ------------------------------------------------------------------------------------------
 
-    def _read(self, path: str, params: dict[str, Any] | None = None) -> RawAnswer:
-        """A GET, repeated where that helps: no connection, lost or unreadable answer, 5xx, 429."""
-        for attempt in range(1, READ_TRIES + 1):
-            try:
-                answer = self._call("GET", path, params=params)
-                if not isinstance(answer.body, dict) or "data" not in answer.body:
-                    raise UnreadableAnswerError("no data in the answer", status=answer.status)
-            except RateLimitedError as error:
-                # The budget is blocked until then; the next call waits there, if it may wait so long.
-                if attempt == READ_TRIES or (error.retry_after or 0) > self._max_wait:
-                    raise
-            except (NotSentError, LostAnswerError, UnreadableAnswerError, ServerError):
-                if attempt == READ_TRIES or self._lane is Lane.INTERACTIVE:
-                    raise
-                time.sleep(random.uniform(0, 0.2 * 2**attempt))  # noqa: S311 - jitter, not a secret
-            else:
-                return answer
-        raise AssertionError("unreachable")
+    def list_webhooks(self) -> list[WebhookPayload]:
+        """`GET /webhooks`: the endpoints that are registered, all pages."""
+        found: dict[str, WebhookPayload] = {}
+        for page in range(1, MAX_WEBHOOK_PAGES + 1):
+            entries = self._data_list(self._read("/webhooks", params={"page": page, "per_page": c.MAX_PER_PAGE}))
+            before = len(found)
+            for entry in entries:
+                with suppress(PayloadError):
+                    endpoint = WebhookPayload.parse(entry)
+                    found[endpoint.id] = endpoint
+            if len(entries) < c.MAX_PER_PAGE or len(found) == before:
+                break
+        return list(found.values())
 
-    def _call(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: dict[str, Any] | None = None,
-        json_body: dict[str, Any] | None = None,
-        data: Any = None,
-        headers: dict[str, str] | None = None,
-        read_timeout: float | None = None,
-        deadline: float | None = None,
-    ) -> RawAnswer:
-        """Take a slot, send, and turn everything but a 2xx into an exception."""
-        wait_for_slot(self._budget, self._lane, self._max_wait)
-        if self._on_request:
-            self._on_request()
-        self.usage.requests += 1
-        request_id = f"tokdash-{uuid.uuid4()}"
-        all_headers = {
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",  # what arrives is what is counted against the size cap
-            c.API_KEY_HEADER: self._api_key,
-            c.CLIENT_HEADER: self._client_name,
-            c.REQUEST_ID_HEADER: request_id,
-            **(headers or {}),
-        }
-        if json_body is not None:
-            data = json.dumps(json_body).encode()
-            all_headers["Content-Type"] = "application/json"
-        answer = send(
-            self._session,
-            requests.Request(method, f"{self._base_url}{path}", params=params, data=data, headers=all_headers),
-            connect_timeout=self._timeouts.connect,
-            read_timeout=read_timeout or self._timeouts.read,
-            deadline=deadline or self._timeouts.total,
-        )
-        limit = header_number(answer, c.LIMIT_HEADER)
-        self._budget.observe(limit=limit, remaining=header_number(answer, c.REMAINING_HEADER))
-        if 200 <= answer.status < 300:
-            if not answer.is_json and answer.body is None and method == "GET":
-                raise UnreadableAnswerError("not JSON", status=answer.status)
-            return answer
-        error = to_error(answer)
-        if isinstance(error, RateLimitedError):
-            self.usage.throttled += 1
-            self._budget.block(error.retry_after or DEFAULT_RETRY_AFTER)
-        raise error
+    def create_webhook(self, *, url: str, events: Sequence[str], description: str) -> WebhookPayload:
+        """`POST /webhooks`. The answer's `signing_secret` is never told again. No idempotency key: it is refused."""
+        body = {"url": url, "events": list(events), "description": description}
+        return self._parsed(self._call("POST", "/webhooks", json_body=body), WebhookPayload.parse)
 
-    def _data_list(self, answer: RawAnswer) -> list[Any]:
-        data = answer.body["data"]
-        if not isinstance(data, list):
-            raise UnreadableAnswerError("a list was expected", status=answer.status)
-        return data
+    def delete_webhook(self, webhook_id: str) -> None:
+        """`DELETE /webhooks/:id`. One that is not there any more is as good as deleted."""
+        with suppress(NotFoundError):
+            self._call("DELETE", f"/webhooks/{quote(webhook_id, safe='')}")
 
-    def _data_object(self, answer: RawAnswer) -> dict[str, Any]:
-        data = answer.body.get("data") if isinstance(answer.body, dict) else None
-        if not isinstance(data, dict):
-            raise UnreadableAnswerError("an object was expected", status=answer.status)
-        return data
-
-    def _parsed(self, answer: RawAnswer, parse: Callable[[dict[str, Any]], _T]) -> _T:
-        try:
-            return parse(self._data_object(answer))
-        except PayloadError as error:
-            raise UnreadableAnswerError(str(error), status=answer.status) from error
+    def test_webhook(self, webhook_id: str) -> None:
+        """`POST /webhooks/:id/test`: TokPortal sends a `webhook.test` event to the endpoint."""
+        self._call("POST", f"/webhooks/{quote(webhook_id, safe='')}/test")

@@ -261,10 +261,16 @@ class BundlePage:
 
 @dataclass(frozen=True, slots=True)
 class VideoList:
-    """All slots of a bundle; `unreadable` counts entries without a position, which were left out."""
+    """All slots of a bundle; `unreadable` counts entries without a position, which were left out.
+
+    `digest` is the SHA-256 of the answer's bytes. `unchanged`: it equals the one that the caller knew, so nothing was
+    read out of the answer.
+    """
 
     videos: tuple[VideoPayload, ...]
     unreadable: int = 0
+    digest: str = ""
+    unchanged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,4 +318,53 @@ class DirectUpload:
             public_url=_text(data.get("public_url"), 8192),
             storage_path=_text(data.get("storage_path"), 2048),
             size_bytes=size if isinstance(size, int) and not isinstance(size, bool) else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookPayload:
+    """An endpoint that is registered at TokPortal. `signing_secret` comes only with the answer to its creation."""
+
+    id: str
+    url: str = ""
+    enabled: bool = True
+    signing_secret: str = field(default="", repr=False)
+
+    @classmethod
+    def parse(cls, data: object) -> Self:
+        if not isinstance(data, dict) or not _text(data.get("id")):
+            raise PayloadError("a webhook without an id")
+        return cls(
+            id=_text(data["id"], 128),
+            url=_text(data.get("url"), 2048),
+            enabled=data.get("enabled") is not False,
+            signing_secret=_text(data.get("signing_secret"), 512),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EventPayload:
+    """What an event of TokPortal's says. Only its id is needed; the rest is a hint."""
+
+    id: str
+    type: str = ""
+    created_at: str = ""
+    bundle_id: str = ""
+    position: int | None = None
+    status: str = ""
+
+    @classmethod
+    def parse(cls, data: object) -> Self:
+        if not isinstance(data, dict) or not _text(data.get("id")):
+            raise PayloadError("an event without an id")
+        about = data.get("data")
+        about = about if isinstance(about, dict) else {}
+        position = _integer(about.get("position"))
+        return cls(
+            id=_text(data["id"], 128),
+            type=_text(data.get("type"), 64),
+            created_at=_text(data.get("created_at"), 64),
+            bundle_id=_text(about.get("bundle_id"), 128),
+            position=position if position is not None and position > 0 else None,
+            status=_text(about.get("status"), 64),
         )

@@ -4,6 +4,9 @@ requests' read timeout starts anew with every byte; a server that sends one byte
 ever. A watchdog therefore closes the socket at the deadline, whatever is being read.
 """
 
+import hashlib
+import heapq
+import itertools
 import json
 import threading
 import time
@@ -21,6 +24,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from issues.tokportal.errors import LostAnswerError, NotSentError, TokPortalError, UnreadableAnswerError
 
+UNCHANGED: dict[str, Any] = {"data": None}
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 
@@ -67,26 +71,75 @@ def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
+class _Watchdog:
+    """One thread for the process that closes the sockets of requests that have outlived their deadline."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[float, int, _Watch]] = []
+        self._wakes = threading.Condition()
+        self._numbers = itertools.count()
+        self._thread: threading.Thread | None = None
+
+    def watch(self, seconds: float) -> "_Watch":
+        watch = _Watch(_current.__dict__)
+        at = time.monotonic() + seconds
+        with self._wakes:
+            if self._thread is None or not self._thread.is_alive():  # a forked child has no thread
+                self._thread = threading.Thread(target=self._run, daemon=True, name="deadlines")
+                self._thread.start()
+            is_soonest = not self._waiting or at < self._waiting[0][0]
+            heapq.heappush(self._waiting, (at, next(self._numbers), watch))
+            if is_soonest:
+                self._wakes.notify()
+        return watch
+
+    def _run(self) -> None:
+        with self._wakes:
+            while True:
+                while self._waiting and self._waiting[0][2].is_over:
+                    heapq.heappop(self._waiting)
+                if not self._waiting:
+                    self._wakes.wait()
+                    continue
+                left = self._waiting[0][0] - time.monotonic()
+                if left > 0:
+                    self._wakes.wait(left)
+                else:
+                    heapq.heappop(self._waiting)[2].bite()
+
+
+class _Watch:
+    """One request under watch. The connection is not known yet when it begins: the thread's locals have it."""
+
+    def __init__(self, holder: dict[str, Any]) -> None:
+        self._holder = holder
+        self._lock = threading.Lock()
+        self.is_over = False
+
+    def end(self) -> None:
+        with self._lock:
+            self.is_over = True
+
+    def bite(self) -> None:
+        with self._lock:  # not while the request ends: its socket may already serve the next one
+            socket = None if self.is_over else getattr(self._holder.get("connection"), "sock", None)
+            if socket is not None:
+                with suppress(OSError):
+                    socket.shutdown(2)
+
+
+_watchdog = _Watchdog()
+
+
 @contextmanager
 def _deadline(seconds: float) -> Iterator[None]:
     """Close the socket that this thread uses when `seconds` have passed."""
     _current.connection = None
-    holder = _current.__dict__
-
-    def close() -> None:
-        connection = holder.get("connection")
-        socket = getattr(connection, "sock", None)
-        if socket is not None:
-            with suppress(OSError):
-                socket.shutdown(2)
-
-    timer = threading.Timer(seconds, close)
-    timer.daemon = True
-    timer.start()
+    watch = _watchdog.watch(seconds)
     try:
         yield
     finally:
-        timer.cancel()
+        watch.end()
         _current.connection = None
 
 
@@ -98,6 +151,7 @@ class RawAnswer:
     headers: CaseInsensitiveDict[str]
     body: Any
     is_json: bool
+    digest: str = ""  # SHA-256 of its bytes
 
 
 def send(
@@ -107,14 +161,17 @@ def send(
     connect_timeout: float,
     read_timeout: float,
     deadline: float,
+    known_digest: str = "",
 ) -> RawAnswer:
     """Send one request and read the whole answer, at most `deadline` seconds by the clock.
+
+    A 200 with the bytes of `known_digest` is not parsed again: its body is `UNCHANGED`.
 
     Raises NotSentError where nothing went out, LostAnswerError where the fate is unknown, UnreadableAnswerError for
     an answer of over 16 MiB. Redirects are not followed: they would carry the key elsewhere.
     """
     prepared = session.prepare_request(request)
-    settings = session.merge_environment_settings(str(prepared.url), {}, True, None, None)
+    settings = _environment_of(session, str(prepared.url))
     started = time.monotonic()
     try:
         with _deadline(deadline):
@@ -142,7 +199,18 @@ def send(
     ) as error:
         # AttributeError: http.client trips over a socket that the watchdog closed under it.
         raise LostAnswerError(type(error).__name__) from error
+    if known_digest and response.status_code == 200 and hashlib.sha256(content).hexdigest() == known_digest:
+        return RawAnswer(200, response.headers, UNCHANGED, True, known_digest)
     return _decode(response.status_code, response.headers, content)
+
+
+def _environment_of(session: requests.Session, url: str) -> Any:
+    """Proxies and certificates of the environment, read once for each host: reading them costs as much as parsing."""
+    known: dict[str, Any] = session.__dict__.setdefault("environment_by_host", {})
+    host = urlsplit(url).netloc
+    if host not in known:
+        known[host] = session.merge_environment_settings(url, {}, True, None, None)
+    return known[host]
 
 
 def _read_all(response: requests.Response, until: float) -> bytes:
@@ -173,7 +241,7 @@ def _decode(status: int, headers: CaseInsensitiveDict[str], content: bytes) -> R
     if not content.strip():
         return RawAnswer(status, headers, None, is_json=False)
     try:
-        return RawAnswer(status, headers, json.loads(content), is_json=True)
+        return RawAnswer(status, headers, json.loads(content), True, hashlib.sha256(content).hexdigest())
     except (ValueError, RecursionError):
         return RawAnswer(status, headers, None, is_json=False)
 

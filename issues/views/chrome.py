@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django_htmx.middleware import HtmxDetails
 
+from issues import pulse
 from issues.access import teams_of
 from issues.audit import Actor
 from issues.enums import Origin
@@ -29,6 +30,7 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
         return {"membership": None}
     return {
         "membership": membership,
+        "paused_since": pulse.paused_since,
         "team": membership.team if membership else None,
         "teams": lambda: [entry.team for entry in teams_of(cast("User", user))],
     }

@@ -54,10 +54,8 @@ def _fingerprint(shown: IssueList, freshness: Freshness) -> str:
         for row in shown.page.rows
     ]
     tabs = [tab.count for tab in shown.tabs]
-    looks = [
-        (entry.status, entry.workspace.last_swept_at, entry.run and (entry.run.bundles, entry.run.videos))
-        for entry in freshness.workspaces
-    ]
+    looks = [(entry.status, entry.looked if entry.status == "never" else 0) for entry in freshness.workspaces]
+    looks.append(("paused", bool(freshness.paused_since)))
     minute = int(timezone.now().timestamp() // 60)
     return hashlib.sha256(repr((rows, tabs, looks, minute)).encode()).hexdigest()[:16]
 

@@ -8,14 +8,13 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from issues import members
 from issues.access import load_editor, load_member, load_membership, load_owner, load_workspace
 from issues.enums import Role, WorkspaceState
 from issues.forms import MemberForm, RoleForm, RotateForm, WorkspaceChangeForm, WorkspaceForm
-from issues.models import Membership, SyncRun, Workspace
+from issues.models import Membership, Workspace
 from issues.nudge import nudge
 from issues.problems import Refusal
 from issues.queries.freshness import freshness_of
@@ -51,7 +50,7 @@ def workspace_connect(request: MemberRequest, team_slug: str) -> HttpResponse:
         except Refusal as refusal:
             form.add_error(None, refusal.sentence)
         else:
-            nudge("issues.sweep_workspace", str(workspace.pk))
+            nudge("issues.sync_workspace", str(workspace.pk))
             messages.success(
                 request, f"Connected to {workspace.account_email or 'TokPortal'}. The first look has begun."
             )
@@ -61,27 +60,26 @@ def workspace_connect(request: MemberRequest, team_slug: str) -> HttpResponse:
 
 @require_GET
 @login_required
-def workspace_detail(request: MemberRequest, team_slug: str, workspace_id: UUID) -> HttpResponse:
-    """One workspace: state, keys by fingerprint, the last sweeps."""
+def workspace_keys(request: MemberRequest, team_slug: str, workspace_id: UUID) -> HttpResponse:
+    """A workspace's keys by fingerprint, its name and its bound."""
     request.membership = load_membership(request.user, team_slug)
-    return _workspace_page(request, load_workspace(request.membership, workspace_id))
+    return _keys_page(request, load_workspace(request.membership, workspace_id))
 
 
-def _workspace_page(
+def _keys_page(
     request: MemberRequest,
     workspace: Workspace,
     rotate: RotateForm | None = None,
     change: WorkspaceChangeForm | None = None,
 ) -> HttpResponse:
-    values = {"name": workspace.name, "sweep_minutes": workspace.sweep_minutes}
+    values = {"name": workspace.name, "max_age_minutes": workspace.max_age_minutes}
     context = {
         "workspace": workspace,
         "rotate": rotate or RotateForm(),
         "change": change or WorkspaceChangeForm(initial=values),
-        "runs": SyncRun.objects.filter(workspace=workspace).order_by("-started_at")[:10],
     }
     failed = (rotate and rotate.errors) or (change and change.errors)
-    return render_page(request, "settings/workspace.html", context, status=422 if failed else 200)
+    return render_page(request, "settings/keys.html", context, status=422 if failed else 200)
 
 
 @require_POST
@@ -97,9 +95,9 @@ def workspace_change(request: MemberRequest, team_slug: str, workspace_id: UUID)
         except Refusal as refusal:
             form.add_error(None, refusal.sentence)
     if form.errors:
-        return _workspace_page(request, workspace, change=form)
+        return _keys_page(request, workspace, change=form)
     messages.success(request, "Saved.")
-    return redirect("workspace", team_slug, workspace_id)
+    return redirect("workspace_keys", team_slug, workspace_id)
 
 
 @require_POST
@@ -115,10 +113,10 @@ def workspace_rotate(request: MemberRequest, team_slug: str, workspace_id: UUID)
         except Refusal as refusal:
             form.add_error(None, refusal.sentence)
     if form.errors:
-        return _workspace_page(request, workspace, rotate=form)
-    nudge("issues.sweep_workspace", str(workspace.pk))
+        return _keys_page(request, workspace, rotate=form)
+    nudge("issues.sync_workspace", str(workspace.pk))
     messages.success(request, "The new key works and is in use.")
-    return redirect("workspace", team_slug, workspace_id)
+    return redirect("workspace_keys", team_slug, workspace_id)
 
 
 @require_POST
@@ -135,7 +133,7 @@ def workspace_check(request: MemberRequest, team_slug: str, workspace_id: UUID) 
         messages.error(request, refusal.sentence)
     else:
         messages.success(request, f"The key works: {account.email or 'TokPortal answers'}.")
-    return redirect("workspace", team_slug, workspace_id)
+    return redirect("workspace_keys", team_slug, workspace_id)
 
 
 @require_POST
@@ -159,10 +157,12 @@ def workspace_sweep(request: MemberRequest, team_slug: str, workspace_id: UUID) 
     """Look at everything now instead of at the next time."""
     request.membership = load_editor(request.user, team_slug)
     workspace = load_workspace(request.membership, workspace_id)
-    Workspace.objects.filter(pk=workspace.pk, state=WorkspaceState.ACTIVE).update(next_sweep_at=timezone.now())
-    nudge("issues.sweep_workspace", str(workspace.pk))
+    workspaces.want_everything_now(workspace)
+    nudge("issues.sync_workspace", str(workspace.pk))
     messages.success(request, f"Looking at “{workspace.name}” now.")
-    return redirect("issues" if request.POST.get("next") == "issues" else "workspaces", team_slug)
+    if request.POST.get("next") == "issues":
+        return redirect("issues", team_slug)
+    return redirect("workspace", team_slug, workspace_id)
 
 
 # --- Members -----------------------------------------------------------------------------------------------

@@ -163,8 +163,8 @@ class Command(TokDashCommand):
         workspace = connect_workspace(
             team=team, name="Brightside on TokPortal", base_url=base_url, read_key=FULL_KEY, actor=actor
         )
-        # Waits in the broker for the worker: the first sweep begins with it.
-        current_app.send_task("issues.sweep_workspace", args=[str(workspace.pk)])
+        # Waits in the broker for the worker: the first look begins with it.
+        current_app.send_task("issues.sync_workspace", args=[str(workspace.pk)])
 
     def _greet(self, site_url: str) -> None:
         self.stdout.write("")
@@ -173,7 +173,7 @@ class Command(TokDashCommand):
         for email, name, role in PEOPLE:
             self.stdout.write(f"  {role.label:7} {email:20} password {PASSWORD}   ({name})")
         self.stdout.write("")
-        self.stdout.write("The first sweep has begun. Ctrl-C stops everything.")
+        self.stdout.write("The first look has begun. Ctrl-C stops everything.")
         self.stdout.flush()
 
 

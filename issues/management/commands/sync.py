@@ -11,7 +11,8 @@ from issues.enums import Origin, SyncState
 from issues.management.base import TokDashCommand
 from issues.models import SyncRun, Workspace
 from issues.problems import Refusal
-from issues.sync.runner import LEASE_SECONDS, SweepRunningError, sweep_workspace
+from issues.sync.claims import LEASE_SECONDS, SweepRunningError, reserve_workspace
+from issues.sync.sweeps import sweep_workspace
 
 BAR = 24
 
@@ -61,7 +62,7 @@ class Command(TokDashCommand):
             self.fail(" ".join(failures))
 
     def _sweep(self, workspace: Workspace) -> SyncRun:
-        """Sweep; where another sweep runs, wait as long as a dead one may hold its lease."""
+        """Sweep. A shift of the background sync gives way within a second; a dead one holds its lease for longer."""
         until = time.monotonic() + LEASE_SECONDS + 10
         while True:
             try:
@@ -69,25 +70,23 @@ class Command(TokDashCommand):
             except SweepRunningError:
                 if time.monotonic() > until:
                     raise
+                reserve_workspace(workspace)
                 time.sleep(1)
 
     def _progress(self) -> Any:
         """A bar on a terminal, nothing elsewhere."""
         if not sys.stderr.isatty():
             return None
-        done = 0
 
         def show(run: SyncRun) -> None:
-            nonlocal done
             if run.bundles_to_read is None:
                 text = f"{run.bundles} bundles listed"
             else:
-                done += 1
-                share = done / max(run.bundles_to_read, 1)
+                share = min(run.looks / max(run.bundles_to_read, 1), 1.0)
                 bar = "█" * round(share * BAR)
                 found = f"{run.videos} videos, {run.issues_opened} issues opened"
-                text = f"{bar:<{BAR}} {done}/{run.bundles_to_read} bundles, {found}"
-            self.stderr.write(f"\r\x1b[K{text}", ending="\n" if run.bundles_to_read == done else "")
+                text = f"{bar:<{BAR}} {run.looks}/{run.bundles_to_read} bundles, {found}"
+            self.stderr.write(f"\r\x1b[K{text}", ending="\n" if run.bundles_to_read == run.looks else "")
             self.stderr.flush()
 
         return show

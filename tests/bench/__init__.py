@@ -1,0 +1,1 @@
+"""Benchmarks: figures with the commands that make them. They measure and print; nothing here is a test."""
