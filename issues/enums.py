@@ -91,5 +91,5 @@ class VerdictClass(TextChoices):
     BLOCKED = "blocked", "Blocked"
     WRONG = "wrong", "Not a media file"
     EXPIRING = "expiring", "Expiring"
-    UNSURE = "unsure", "Not checked"
+    UNSURE = "unsure", "Unsure"
     OK = "ok", "Works"

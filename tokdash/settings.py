@@ -184,6 +184,13 @@ TOKPORTAL_BASE_URL = env.str("TOKPORTAL_BASE_URL", default="https://app.tokporta
 TOKPORTAL_CONNECT_TIMEOUT = env.float("TOKPORTAL_CONNECT_TIMEOUT", default=5.0)
 TOKPORTAL_READ_TIMEOUT = env.float("TOKPORTAL_READ_TIMEOUT", default=30.0)
 TOKPORTAL_FIX_DEADLINE = env.float("TOKPORTAL_FIX_DEADLINE", default=300.0)
+# The sandbox's loopback server in place of the internet, for the link checker of the demo and the tests.
+TOKDASH_OUTSIDE_WORLD = env.str("TOKDASH_OUTSIDE_WORLD", default="")
+# Where a test wants a process to die (see issues/crash.py).
+TOKDASH_CRASH_AT = env.str("TOKDASH_CRASH_AT", default="")
+_for_trials = [name for name in ("TOKDASH_OUTSIDE_WORLD", "TOKDASH_CRASH_AT") if env.str(name, default="")]
+if _for_trials and not (DEBUG or TESTING or SITE_URL.startswith(("http://127.0.0.1", "http://localhost"))):
+    raise ImproperlyConfigured(f"{' and '.join(_for_trials)} must not be set on a site that others reach.")
 UPLOAD_MAX_BYTES = env.int("TOKDASH_UPLOAD_MAX_BYTES", default=4 * 1024**3)
 
 # --- Celery: wakes workers up; the database is the queue -----------------------------------------------------

@@ -4,97 +4,14 @@ Each verdict is a code of the catalogue; sentences are made here when shown, nev
 is `not_checked`: we do not accuse.
 """
 
-import ipaddress
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
-from issues.enums import VerdictClass
+from issues.links.catalogue import Verdict, worst_of
+from issues.links.guard import MalformedError, NotPublicError, PortError, parse_target
 from issues.links.urls import is_web_link
-
-Cls = VerdictClass
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A row of the catalogue: how sure, what to say, what to do."""
-
-    cls: VerdictClass
-    say: str
-    advice: str
-
-
-CATALOGUE: dict[str, Rule] = {
-    "no_link": Rule(Cls.DEAD, "There is no link in this slot.", "Give a link or upload the file."),
-    "malformed": Rule(Cls.DEAD, "This is not a complete web link.", "Give the whole link, beginning with https://."),
-    "private_address": Rule(Cls.DEAD, "Only your own network can open this link.", "Upload the file instead."),
-    "signature_expired": Rule(
-        Cls.DEAD, "This temporary link has run out.", "Upload the file, or give a link that lasts."
-    ),
-    "signature_expires_soon": Rule(
-        Cls.EXPIRING, "This link works for now, but ends before the video is posted.", "Replace it now."
-    ),
-    "signature_short_lived": Rule(
-        Cls.EXPIRING, "This temporary link can stop earlier than it says.", "Upload the file to be safe."
-    ),
-    "drive_view_page": Rule(
-        Cls.WRONG, "It opens Google Drive's player, not the file.", "Use the direct download form of the same file."
-    ),
-    "folder_link": Rule(Cls.WRONG, "It leads to a folder: which video is meant?", "Give the file's own link."),
-    "document_link": Rule(Cls.WRONG, "It leads to a document, not to a video.", "Give the video's link."),
-    "dropbox_preview": Rule(
-        Cls.WRONG, "It opens Dropbox's page, not the file.", "Use the download form of the same link (dl=1)."
-    ),
-    "dropbox_incomplete": Rule(Cls.BLOCKED, "A part of this Dropbox link is missing.", "Copy the link again."),
-    "onedrive_page": Rule(Cls.WRONG, "It opens a OneDrive page, not the file.", "Upload the file instead."),
-    "sharepoint_login": Rule(Cls.BLOCKED, "A company login stands in front of the file.", "Upload the file instead."),
-    "transfer_page": Rule(
-        Cls.WRONG, "It opens a page that people have to click through.", "Give a direct link or upload the file."
-    ),
-    "social_post_page": Rule(Cls.WRONG, "It is a published post, not the file.", "Upload the original file."),
-    "story_not_repairable": Rule(
-        Cls.UNSURE, "TokPortal has no way to replace a story's picture.", "Talk to the manager or TokPortal's support."
-    ),
-    "carousel_partial": Rule(Cls.WRONG, "Some images have a bad link.", "Replace just those; the whole list is sent."),
-    "not_checked": Rule(
-        Cls.UNSURE, "Its address shows nothing wrong.", "Open it yourself, or upload the file to be sure."
-    ),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What we think of a link. `until` is the end of a temporary link, `repaired` a form of it that may work."""
-
-    code: str
-    until: datetime | None = None
-    repaired: str = ""
-    index: int | None = None  # in a carousel: which image, from 1
-    count: int = 1
-
-    @property
-    def cls(self) -> VerdictClass:
-        return CATALOGUE[self.code].cls
-
-    @property
-    def is_bad(self) -> bool:
-        return self.cls in {Cls.DEAD, Cls.BLOCKED, Cls.WRONG}
-
-    @property
-    def sentence(self) -> str:
-        """One sentence for a person; the time of an end is in UTC here, pages show it in the person's zone."""
-        text = CATALOGUE[self.code].say
-        if self.code == "signature_expired" and self.until:
-            text = f"This temporary link ran out on {self.until:%-d %B %Y, %H:%M} UTC."
-        elif self.code == "signature_expires_soon" and self.until:
-            text = f"This link ends on {self.until:%-d %B, %H:%M} UTC, before the video is posted."
-        return f"Image {self.index} of {self.count}: {text}" if self.index else text
-
-    @property
-    def advice(self) -> str:
-        return CATALOGUE[self.code].advice
 
 
 def judge_links(links: Sequence[str], *, video_type: str, needed_until: datetime | None, now: datetime) -> Verdict:
@@ -103,15 +20,7 @@ def judge_links(links: Sequence[str], *, video_type: str, needed_until: datetime
         return Verdict("story_not_repairable")
     if not links:
         return Verdict("no_link")
-    verdicts = [judge_link(link, needed_until=needed_until, now=now) for link in links]
-    worst = max(range(len(verdicts)), key=lambda number: (_SEVERITY[verdicts[number].cls], -number))
-    found = verdicts[worst]
-    if len(links) > 1 and found.code != "not_checked":
-        return Verdict(found.code, found.until, found.repaired, index=worst + 1, count=len(links))
-    return found
-
-
-_SEVERITY = {Cls.OK: 0, Cls.UNSURE: 1, Cls.EXPIRING: 2, Cls.BLOCKED: 3, Cls.WRONG: 4, Cls.DEAD: 5}
+    return worst_of([judge_link(link, needed_until=needed_until, now=now) for link in links])
 
 
 def judge_link(url: str, *, needed_until: datetime | None, now: datetime) -> Verdict:
@@ -119,12 +28,17 @@ def judge_link(url: str, *, needed_until: datetime | None, now: datetime) -> Ver
     text = url.strip()
     if not text:
         return Verdict("no_link")
-    if not is_web_link(text):
+    try:
+        if not is_web_link(text):
+            raise MalformedError("link")
+        host = parse_target(text).host
+    except MalformedError:
         return Verdict("malformed", repaired=_completed(text))
-    parts = urlsplit(text)
-    host = (parts.hostname or "").lower().rstrip(".")
-    if _is_private(host):
+    except NotPublicError:
         return Verdict("private_address")
+    except PortError:
+        return Verdict("odd_port")
+    parts = urlsplit(text)
     return _known_host(host, parts) or _temporary(parts, needed_until=needed_until, now=now) or Verdict("not_checked")
 
 
@@ -137,24 +51,6 @@ def _completed(text: str) -> str:
     elif trimmed.lower().startswith(("http://", "https://")):
         candidates.append(trimmed.replace(" ", "%20"))
     return next((candidate for candidate in candidates if candidate != text and is_web_link(candidate)), "")
-
-
-_LOCAL_ENDINGS = (".local", ".lan", ".internal", ".intranet", ".home", ".corp", ".localhost")
-
-
-def _is_private(host: str) -> bool:
-    if host == "localhost" or host.endswith(_LOCAL_ENDINGS):
-        return True
-    if re.fullmatch(r"(0x[0-9a-f]+|\d+)(\.(0x[0-9a-f]+|\d+)){0,2}|0[0-7x][0-9a-fx.]*", host):
-        return True  # decimal, octal and hexadecimal spellings of an address
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return "." not in host and ":" not in host
-    mapped = getattr(address, "ipv4_mapped", None)
-    address = mapped or address
-    shared = ipaddress.ip_network("100.64.0.0/10")
-    return not address.is_global or address.is_multicast or (address.version == 4 and address in shared)
 
 
 _TRANSFER_HOSTS = (

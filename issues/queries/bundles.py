@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from django.db.models import Count, Min, Q, QuerySet
 
 from issues.enums import UNRESOLVED
-from issues.links.verdicts import Verdict, judge_links
+from issues.links.catalogue import Verdict
+from issues.links.verdicts import judge_links
 from issues.models import Bundle, Issue, Team, Video
 from issues.queries.pages import Page, decode_cursor, encode_cursor
 from issues.tokportal import constants as c

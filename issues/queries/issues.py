@@ -8,7 +8,8 @@ from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
 from issues.enums import UNRESOLVED, FixState, IssueState, VerdictClass
-from issues.links.verdicts import Verdict, is_about_content, judge_links
+from issues.links.catalogue import Verdict
+from issues.links.verdicts import is_about_content, judge_links
 from issues.models import AuditEvent, Fix, Issue, Membership, Team, Video
 from issues.queries.history import Line, read_events
 from issues.queries.pages import Page, decode_cursor, encode_cursor

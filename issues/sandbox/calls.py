@@ -13,6 +13,7 @@ from email.parser import HeaderParser
 from typing import Any
 from urllib.parse import unquote
 
+from issues.sandbox import media
 from issues.sandbox.http import Handler
 from issues.sandbox.storage import Store
 from issues.sandbox.world import ApiFailure, Bundle, Key, Video, World, stamp
@@ -176,9 +177,8 @@ def _fetch(app: Any, source: str) -> bool:
 def _own_copy(app: Any, bundle: Bundle, video: Video, ending: str) -> str:
     """A small object on the store stands for TokPortal's own copy, so that its URL answers."""
     key = f"copies/{bundle.id}/{video.position}-{secrets.token_hex(4)}.{ending}"
-    content = (
-        b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" if ending == "mp4" else b"\xff\xd8\xff\xe0\x00\x10JFIF"
-    )
+    copy = media.mp4(200_000) if ending == "mp4" else media.jpeg(60_000)
+    content = copy.part(0, copy.size)
     app.store.file(key).write_bytes(content)
     app.store.put_bytes(key, "video/mp4" if ending == "mp4" else "image/jpeg", len(content))
     url: str = app.store.public_url(key)

@@ -84,7 +84,7 @@ def broken_links(today: date) -> list[tuple[str, str | None]]:
         ("https://docs.google.com/document/d/1bTn0Zk4/edit", "Isso é um documento, não o vídeo"),
         ("https://unreachable.example.com/kopi/v60.mp4", "site does not exist / kan de site niet bereiken"),
         ("https://1drv.ms/v/s!AkqZ9x_7bTn0", "Microsoft asks me to log in"),
-        ("https://media.example.com/tatra/zipper.mp4", "plik uszkodzony, nie otwiera się w całości"),
+        ("https://render.example.com/tatra/zipper.mp4", "plik uszkodzony, nie otwiera się w całości"),
         ("https://media.example.com/rio/antes-depois.mp4", "sem som, o vídeo está mudo"),
         ("https://slow.example.com/mesa/crunch_4k_prores.mov", "download very slow, stops at 12 % every time. 9 GB??"),
         ("https://vimeo.com/893412765", "need password for vimeo"),

@@ -1,4 +1,4 @@
-"""Start and stop a sandbox: the API on one port, the object store on another."""
+"""Start and stop a sandbox: the API, the object store and the outside world, each on a port of its own."""
 
 import threading
 import time
@@ -10,6 +10,7 @@ from issues.sandbox.control import SandboxControl
 from issues.sandbox.data import OWNER, fill
 from issues.sandbox.faults import Faults
 from issues.sandbox.http import Server
+from issues.sandbox.outside import OutsideWorldServer
 from issues.sandbox.storage import StorageHandler, Store
 from issues.sandbox.webhooks import Webhooks
 from issues.sandbox.world import World
@@ -28,6 +29,7 @@ class Sandbox:
         *,
         port: int = 0,
         storage_port: int = 0,
+        outside_port: int = 0,
         host: str = "127.0.0.1",
         bundles: int = 36,
         videos: int = 240,
@@ -49,6 +51,7 @@ class Sandbox:
         try:
             self._storage = Server((host, storage_port), StorageHandler)
             self._api = Server((host, port), ApiHandler)
+            self.outside = OutsideWorldServer(host=host, port=outside_port)
         except OSError:
             self.store.close()
             raise
@@ -57,11 +60,13 @@ class Sandbox:
         self.origin = f"http://{host}:{self.port}"
         self.base_url = f"{self.origin}{PREFIX}"
         self.store.origin = f"http://{host}:{self.storage_port}"
+        self.outside.direct.append(f"{host}:{self.storage_port}")
         self.control = SandboxControl(self.origin)
 
     def start(self) -> None:
         for server in (self._storage, self._api):
             self._serve(server)
+        self.outside.start()
 
     def _serve(self, server: Server) -> None:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
@@ -71,6 +76,7 @@ class Sandbox:
         for server in (self._storage, self._api):
             server.shutdown()
             server.server_close()
+        self.outside.stop()
         self.store.close()
 
     def refuse_connections(self, seconds: float) -> None:

@@ -8,10 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from issues.sandbox.hosts import FAILING_HOSTS
 from issues.tokportal import constants as c
-
-# Hosts from which the sandbox's TokPortal "cannot download", besides everything under .invalid.
-FAILING_HOSTS = frozenset({"unreachable.example.com", "forbidden.example.com", "gone.example.com", "slow.example.com"})
 
 
 class ApiFailure(Exception):

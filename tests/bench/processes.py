@@ -45,6 +45,7 @@ def sandbox_process(**options: object) -> Iterator[Any]:
             "sandbox",
             f"--port={port}",
             "--storage-port=0",
+            "--outside-port=0",
             *arguments,
         )
         origin = f"http://127.0.0.1:{port}"

@@ -54,6 +54,7 @@ class Command(TokDashCommand):
         )
         parser.add_argument("--sandbox-port", type=int, default=8701)
         parser.add_argument("--storage-port", type=int, default=8702)
+        parser.add_argument("--outside-port", type=int, default=8703)
         parser.add_argument("--bundles", type=int, default=36)
         parser.add_argument("--videos", type=int, default=240)
         parser.add_argument("--flagged", type=int, default=30)
@@ -68,6 +69,7 @@ class Command(TokDashCommand):
         folder = Path(os.environ["TOKDASH_STATIC_ROOT"]).parent
         port = free_port(options["port"])
         sandbox_port, storage_port = free_port(options["sandbox_port"]), free_port(options["storage_port"])
+        outside_port = free_port(options["outside_port"])
         base_url = f"http://127.0.0.1:{sandbox_port}/api/ext"
         site_url = f"http://127.0.0.1:{port}"
         group = ProcessGroup(
@@ -76,12 +78,13 @@ class Command(TokDashCommand):
                 "TOKDASH_SITE_URL": site_url,
                 "TOKDASH_UPLOAD_ORIGINS": f"https:,http://127.0.0.1:{storage_port}",
                 "TOKPORTAL_BASE_URL": base_url,
+                "TOKDASH_OUTSIDE_WORLD": f"http://127.0.0.1:{outside_port}",
                 "TOKDASH_BEAT_FILE": str(folder / "beat"),
                 "PYTHONUNBUFFERED": "1",
             },
         )
         try:
-            self._run(group, folder, port, sandbox_port, storage_port, base_url, site_url, options)
+            self._run(group, folder, port, sandbox_port, storage_port, outside_port, base_url, site_url, options)
         except KeyboardInterrupt:
             self.stdout.write("\nStopping…")
         finally:
@@ -97,14 +100,18 @@ class Command(TokDashCommand):
         port: int,
         sandbox_port: int,
         storage_port: int,
+        outside_port: int,
         base_url: str,
         site_url: str,
         options: dict[str, Any],
     ) -> None:
         manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
         numbers = [
-            f"--{name.replace('_', '-')}={options[name]}"
-            for name in ("bundles", "videos", "flagged", "seed", "rate", "latency", "fix_seconds")
+            f"--outside-port={outside_port}",
+            *(
+                f"--{name.replace('_', '-')}={options[name]}"
+                for name in ("bundles", "videos", "flagged", "seed", "rate", "latency", "fix_seconds")
+            ),
         ]
         group.start("sandbox", *manage, "sandbox", f"--port={sandbox_port}", f"--storage-port={storage_port}", *numbers)
         self.stdout.write("Preparing the database…")

@@ -19,6 +19,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--storage-port", type=int, default=8702, help="port of the object store (default: %(default)s)"
         )
+        parser.add_argument(
+            "--outside-port", type=int, default=0, help="port of the outside world (default: any free one)"
+        )
         parser.add_argument("--bundles", type=int, default=36, help="how many bundles (default: %(default)s)")
         parser.add_argument("--videos", type=int, default=240, help="how many video slots (default: %(default)s)")
         parser.add_argument("--flagged", type=int, default=30, help="how many are flagged (default: %(default)s)")
@@ -38,6 +41,7 @@ class Command(BaseCommand):
                 host=options["host"],
                 port=options["port"],
                 storage_port=options["storage_port"],
+                outside_port=options["outside_port"],
                 bundles=options["bundles"],
                 videos=options["videos"],
                 flagged=options["flagged"],
@@ -53,6 +57,7 @@ class Command(BaseCommand):
         with sandbox:
             self.stdout.write(f"TokPortal sandbox: TOKPORTAL_BASE_URL={sandbox.base_url}")
             self.stdout.write(f"Object store:      {sandbox.store.origin}")
+            self.stdout.write(f"Outside world:     TOKDASH_OUTSIDE_WORLD={sandbox.outside.origin}")
             self.stdout.write(f"Key for everything {FULL_KEY}")
             self.stdout.write(f"Key for reading    {READ_KEY}")
             self.stdout.write("Ctrl-C ends it.")
