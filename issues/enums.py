@@ -32,6 +32,7 @@ UNRESOLVED = frozenset({IssueState.OPEN, IssueState.FIXING})
 class FixState(TextChoices):
     QUEUED = "queued", "Queued"
     UPLOADING = "uploading", "Uploading"
+    FETCHING = "fetching", "Fetching"
     UPLOADED = "uploaded", "Uploaded"
     SENDING = "sending", "Sending"
     VERIFYING = "verifying", "Verifying"
@@ -42,10 +43,17 @@ class FixState(TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
-UNFINISHED = frozenset({FixState.QUEUED, FixState.UPLOADING, FixState.UPLOADED, FixState.SENDING, FixState.VERIFYING})
+UNFINISHED = frozenset(
+    {
+        FixState.QUEUED, FixState.UPLOADING, FixState.FETCHING, FixState.UPLOADED, FixState.SENDING,
+        FixState.VERIFYING,
+    }
+)  # fmt: skip
 FINISHED = frozenset(set(FixState) - UNFINISHED)
 # States in which a worker has something to do. An upload is somebody else's to drive: a browser's or a command's.
-DRIVEN = frozenset({FixState.QUEUED, FixState.UPLOADED, FixState.SENDING, FixState.VERIFYING})
+DRIVEN = UNFINISHED - {FixState.UPLOADING}
+# Nothing has gone to TokPortal yet: such a fix can be taken back.
+NOT_SENT_YET = UNFINISHED - {FixState.SENDING, FixState.VERIFYING}
 
 
 class FixKind(TextChoices):
@@ -53,9 +61,25 @@ class FixKind(TextChoices):
     CAROUSEL_URLS = "carousel_urls", "Image links"
     VIDEO_FILE = "video_file", "Video file"
     IMAGE_FILES = "image_files", "Image files"
+    REHOST = "rehost", "Copy to TokPortal"
 
 
 UPLOAD_KINDS = frozenset({FixKind.VIDEO_FILE, FixKind.IMAGE_FILES})
+
+
+class BulkState(TextChoices):
+    PLANNED = "planned", "Planned"
+    STARTED = "started", "Started"  # counting down, then under way
+    UNDONE = "undone", "Taken back"
+
+
+class RowState(TextChoices):
+    CHECKING = "checking", "Checking"
+    READY = "ready", "Ready"
+    DOUBTED = "doubted", "Link is bad"  # sent only where a person insists
+    REFUSED = "refused", "Cannot be sent"
+    CHOSEN = "chosen", "Chosen"
+    SENT = "sent", "Sent"
 
 
 class MediaState(TextChoices):

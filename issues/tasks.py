@@ -1,6 +1,7 @@
 """Celery's entry points. The database is the queue: each finds its work there and may run any number of times."""
 
 import threading
+import time
 from typing import Any
 
 from celery import current_app, shared_task
@@ -9,14 +10,18 @@ from django.conf import settings
 
 from issues import pulse, retention
 from issues.audit import Actor
+from issues.checks import background
 from issues.enums import Origin
-from issues.fixes import lifecycle, uploads
+from issues.fixes import bulk, lifecycle, prepared, uploads
 from issues.models import Workspace
 from issues.notify import keys
 from issues.nudge import nudge
 from issues.problems import Refusal
 from issues.sync import claims, shifts
 
+# One batch of link checks at a time in a process: it has threads of its own.
+_link_checks = threading.BoundedSemaphore(1)
+LINK_CHECK_SECONDS = 30.0
 # Shifts last; in a process with several threads some of them stay free for what people wait for.
 _shifts = threading.BoundedSemaphore(settings.TOKDASH_SHIFTS)
 
@@ -27,10 +32,28 @@ def run_fix(fix_id: str) -> None:
     lifecycle.drive_fix(fix_id)
 
 
+@shared_task(name="issues.send_plans")
+def send_plans() -> None:
+    """Make fixes of the rows that were chosen in bulk; each is due when its countdown ends."""
+    while bulk.send_chosen():
+        pass
+
+
+@shared_task(name="issues.check_plans")
+def check_plans() -> None:
+    """Look at the links of bulk plans, batch after batch."""
+    until = time.monotonic() + LINK_CHECK_SECONDS
+    while time.monotonic() < until and bulk.check_rows():
+        pass
+
+
 @shared_task(name="issues.resume_fixes")
 def resume_fixes() -> None:
     """Every few seconds: wake a worker for each fix that is due and held by nobody; end abandoned uploads."""
     uploads.cancel_abandoned()
+    prepared.send_prepared()
+    bulk.cancel_undone()
+    send_plans()
     for fix_id in lifecycle.due_fixes():
         nudge("issues.run_fix", str(fix_id))
 
@@ -65,6 +88,19 @@ def sync_workspace(workspace_id: str) -> None:
 def hand_over(**_: Any) -> None:
     """SIGTERM: shifts give their leases back, so that another worker goes on at once."""
     shifts.stop_shifts()
+
+
+@shared_task(name="issues.check_links")
+def check_links() -> None:
+    """Every few seconds: look at the links of videos that are due, batch after batch for a while."""
+    if not _link_checks.acquire(blocking=False):
+        return
+    try:
+        until = time.monotonic() + LINK_CHECK_SECONDS
+        while time.monotonic() < until and not shifts.is_stopping() and background.check_due_videos():
+            pass
+    finally:
+        _link_checks.release()
 
 
 @shared_task(name="issues.send_heartbeats")

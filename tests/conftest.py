@@ -16,6 +16,7 @@ from django.urls import reverse
 from issues import pulse
 from issues.audit import Actor
 from issues.enums import Origin, Role
+from issues.links import network as networks
 from issues.models import Issue, SyncRun, Team, User, Workspace
 from issues.sandbox.server import FULL_KEY, Sandbox
 from issues.sync.limiter import redis as redis_limiter
@@ -56,16 +57,27 @@ def _own_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
+def _own_world(settings) -> Iterator[None]:
+    """The link checker reaches this test's sandbox alone; one that used the same port before is forgotten."""
+    networks.forget()
+    settings.TOKDASH_OUTSIDE_WORLD = ""
+    yield
+    networks.forget()
+
+
+@pytest.fixture
+def sandbox(_own_world: None) -> Iterator[Sandbox]:
     """A sandbox with the full data set and a bucket that never is in the way."""
     with Sandbox(rate=60_000) as running:
+        settings.TOKDASH_OUTSIDE_WORLD = running.outside.origin
         yield running
 
 
 @pytest.fixture
-def small_sandbox() -> Iterator[Sandbox]:
+def small_sandbox(_own_world: None) -> Iterator[Sandbox]:
     """Twelve bundles, thirty videos, six flagged."""
     with Sandbox(rate=60_000, bundles=12, videos=60, flagged=8) as running:
+        settings.TOKDASH_OUTSIDE_WORLD = running.outside.origin
         yield running
 
 

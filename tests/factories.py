@@ -1,18 +1,22 @@
 """Make what tests need, through the domain functions wherever there is one."""
 
+from base64 import b64encode
 from typing import Any
 
 from issues import members
 from issues.audit import Actor
 from issues.enums import Origin, Role
 from issues.models import Bundle, Issue, Membership, Team, User, Video, Workspace
+from issues.sandbox.media import mp4
 from issues.sandbox.server import FULL_KEY, Sandbox
 from issues.sync.workspaces import connect_workspace
 
 PASSWORD = "a long password 1"
 OPERATOR = Actor(name="Operator", origin=Origin.COMMAND)
 
-MP4 = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + b"\x00" * 200
+MP4 = mp4(2000).part(0, 2000)
+# What the browser announces of it.
+PIECES = [{"at": 0, "bytes": b64encode(MP4[:64]).decode()}]
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + b"\x00" * 200
 
 

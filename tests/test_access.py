@@ -35,7 +35,7 @@ OBJECT_URLS = {name for name, pattern in TEAM_URLS.items() if set(pattern.patter
 def arguments(video_issue, carousel_issue, team, workspace, actor, vera):
     """Real objects of the team for each URL's parameters."""
     fix = submit_links(issue=video_issue, links=["https://cdn.example.com/a.mp4"], actor=actor)
-    facts = FileFacts("a.jpg", len(factories.JPEG), factories.JPEG[:64])
+    facts = FileFacts("a.jpg", len(factories.JPEG), [(0, factories.JPEG[:64])])
     upload = begin_upload(issue=carousel_issue, files=[facts], actor=actor)
     objects = {
         "fix_id": fix.pk,

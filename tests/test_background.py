@@ -45,7 +45,9 @@ def test_the_sweeper_wakes_workers_for_what_is_due(video_issue, actor, nudged):
 
 
 def test_the_sweeper_ends_abandoned_uploads(video_issue, actor, nudged):
-    begin_upload(issue=video_issue, files=[FileFacts("a.mp4", 9, factories.MP4[:64])], actor=actor)
+    begin_upload(
+        issue=video_issue, files=[FileFacts("a.mp4", len(factories.MP4), [(0, factories.MP4[:64])])], actor=actor
+    )
     Fix.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
 
     tasks.resume_fixes()

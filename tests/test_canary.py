@@ -58,7 +58,7 @@ def test_no_secret_is_left_behind_by_failures(team, small_sandbox, actor, as_use
     issues[0].state = "open"
     issues[0].save()
     upload = begin_upload(
-        issue=issues[0], files=[FileFacts("a.mp4", len(factories.MP4), factories.MP4[:64])], actor=actor
+        issue=issues[0], files=[FileFacts("a.mp4", len(factories.MP4), [(0, factories.MP4[:64])])], actor=actor
     )
     place = presign_for_browser(upload.media.select_related("fix__issue__video__bundle", "fix__issue__workspace").get())
     small_sandbox.control.key(CANARY, revoked=True)

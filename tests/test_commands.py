@@ -52,6 +52,7 @@ class Installation:
         return json.loads(out)
 
     def connected(self, sandbox: Sandbox, **environment: str) -> "Installation":
+        self.environment["TOKDASH_OUTSIDE_WORLD"] = sandbox.outside.origin
         self.json("create_team", "Bright Team", "--owner", "alice@team.example")
         self.json("connect_workspace", "Bright Team", "Main", "--base-url", sandbox.base_url, **environment)
         return self
@@ -229,7 +230,8 @@ def test_fix_says_each_refusal(synced, small_sandbox, tmp_path):
     assert code(foreign, "1", "--url", GOOD) == "BUNDLE_NOT_OWNED"
     assert code(bundle_id, "999", "--url", GOOD) == "VIDEO_POSITION_OUT_OF_RANGE"
     assert code(calm_bundle["id"], str(calm["position"]), "--url", GOOD) == "VIDEO_NO_DOWNLOAD_ISSUE"
-    assert code(bundle_id, position, "--url", "https://x.invalid/a.mp4") == "UPLOAD_FAILED"
+    assert code(bundle_id, position, "--url", "https://x.invalid/a.mp4") == "LINK_DNS_MISSING"
+    assert code(bundle_id, position, "--url", "https://x.invalid/a.mp4", "--unchecked") == "UPLOAD_FAILED"
     assert code(bundle_id, position, "--url", "nonsense") == "LINK_MALFORMED"
     assert code(bundle_id, position, "--file", str(empty)) == "FILE_EMPTY"
     assert code(bundle_id, position, "--file", str(page)) == "FILE_WRONG_KIND"

@@ -67,7 +67,9 @@ def test_bad_links_are_said_where_the_person_is_and_kept(page, video_issue, link
 
 def test_a_rejected_fix_keeps_what_was_typed_and_says_what_next(page, video_issue):
     bad = "https://broken.invalid/clip.mp4"
-    page.client.post(reverse("submit_fix", args=[video_issue.team.slug, video_issue.pk]), {"links": bad})
+    page.client.post(
+        reverse("submit_fix", args=[video_issue.team.slug, video_issue.pk]), {"links": bad, "unchecked": "1"}
+    )
     drive_fix(Fix.objects.get().pk)
 
     response = page("issue", video_issue.pk)
@@ -143,7 +145,7 @@ def test_upload_through_the_pages_own_steps(page, video_issue, small_sandbox):
     import requests
 
     begin = reverse("upload_begin", args=[video_issue.team.slug, video_issue.pk])
-    files = [{"name": "clip.mp4", "size": len(factories.MP4), "head": factories.MP4[:64].hex()}]
+    files = [{"name": "clip.mp4", "size": len(factories.MP4), "pieces": factories.PIECES}]
     plan = page.client.post(begin, json.dumps({"files": files}), content_type="application/json").json()
 
     place = page.client.post(plan["files"][0]["presign"])
@@ -166,7 +168,7 @@ def test_upload_through_the_pages_own_steps(page, video_issue, small_sandbox):
 
 def test_upload_relay_streams_through_us(page, video_issue, small_sandbox):
     begin = reverse("upload_begin", args=[video_issue.team.slug, video_issue.pk])
-    files = [{"name": "clip.mp4", "size": len(factories.MP4), "head": factories.MP4[:64].hex()}]
+    files = [{"name": "clip.mp4", "size": len(factories.MP4), "pieces": factories.PIECES}]
     plan = page.client.post(begin, json.dumps({"files": files}), content_type="application/json").json()
     steps = plan["files"][0]
 
@@ -180,7 +182,7 @@ def test_upload_relay_streams_through_us(page, video_issue, small_sandbox):
 
 
 @pytest.mark.parametrize(
-    "body", ["", "[]", "{}", '{"files": 3}', '{"files": [{"name": "a", "size": "x", "head": "zz"}]}', '{"files": []}']
+    "body", ["", "[]", "{}", '{"files": 3}', '{"files": [{"name": "a", "size": "x", "pieces": []}]}', '{"files": []}']
 )
 def test_upload_begin_survives_nonsense(page, video_issue, body):
     response = page.client.post(

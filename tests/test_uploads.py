@@ -14,8 +14,8 @@ from issues.models import AuditEvent, Fix, Issue, MediaFile
 from issues.problems import Refusal
 from tests import factories
 
-MP4 = FileFacts("clip.mp4", len(factories.MP4), factories.MP4[:64])
-JPEG = FileFacts("a.jpg", len(factories.JPEG), factories.JPEG[:64])
+MP4 = FileFacts("clip.mp4", len(factories.MP4), [(0, factories.MP4[:64])])
+JPEG = FileFacts("a.jpg", len(factories.JPEG), [(0, factories.JPEG[:64])])
 
 
 def test_a_video_goes_up_and_is_fixed(video_issue, actor, small_sandbox):
@@ -35,7 +35,7 @@ def test_a_video_goes_up_and_is_fixed(video_issue, actor, small_sandbox):
 
 
 def test_carousel_images_go_up_in_order_by_storage_path(carousel_issue, actor, small_sandbox):
-    files = [FileFacts(f"{n}.jpg", len(factories.JPEG), factories.JPEG[:64]) for n in range(3)]
+    files = [FileFacts(f"{n}.jpg", len(factories.JPEG), [(0, factories.JPEG[:64])]) for n in range(3)]
     fix = begin_upload(issue=carousel_issue, files=[*files, "https://cdn.example.com/4.jpg"], actor=actor)
 
     for media in reversed(list(fix.media.all()[:3])):
@@ -75,7 +75,7 @@ def test_the_upload_url_is_nowhere_in_the_database(video_issue, actor):
 )
 def test_wrong_files_are_refused_before_a_byte_moves(video_issue, actor, small_sandbox, name, head, size, code):
     with pytest.raises(Refusal) as caught:
-        begin_upload(issue=video_issue, files=[FileFacts(name, size, head)], actor=actor)
+        begin_upload(issue=video_issue, files=[FileFacts(name, size, [(0, head)])], actor=actor)
 
     assert caught.value.code == code
     assert name in caught.value.sentence
@@ -84,7 +84,11 @@ def test_wrong_files_are_refused_before_a_byte_moves(video_issue, actor, small_s
 
 
 def test_a_format_that_we_do_not_know_is_taken_by_its_name(video_issue, actor):
-    fix = begin_upload(issue=video_issue, files=[FileFacts("a.avi", 500, b"RIFF\x00\x00\x00\x00AVI LIST")], actor=actor)
+    fix = begin_upload(
+        issue=video_issue,
+        files=[FileFacts("a.avi", 500, [(0, b"RIFF\x00\x00\x00\x00AVI LIST" + bytes(48))])],
+        actor=actor,
+    )
 
     assert fix.media.get().content_type in {"video/x-msvideo", "video/vnd.avi"}
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from issues.audit.actors import Actor
 from issues.audit.verbs import Verb
-from issues.models import AuditEvent, AuditHead, Issue, Workspace
+from issues.models import AuditEvent, AuditHead, Issue, Video, Workspace
 
 # field → [before, after]; links in it are shortened first (links.urls.shown_url), secrets are "set" or "changed".
 Changes = dict[str, list[Any]]
@@ -57,6 +57,18 @@ class Event:
             issue_id=issue.pk,
             fix_id=fix_id,
             tokportal_request_id=tokportal_request_id,
+        )
+
+    @classmethod
+    def about_video(cls, verb: Verb, video: Video, changes: Changes | None = None) -> "Event":
+        """An event of a video that has no issue. Its bundle must be loaded."""
+        return cls(
+            verb,
+            label=f"{video} · {video.bundle} #{video.position}",
+            changes=changes or {},
+            workspace_id=video.bundle.workspace_id,
+            bundle_id=video.bundle.tokportal_id,
+            position=video.position,
         )
 
     @classmethod

@@ -1,18 +1,23 @@
 """Fix from a command: no worker is needed, and one that runs does no harm."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
+from django.db import connection
 from django.utils import timezone
 
 from issues.audit import Actor
 from issues.enums import CAN_EDIT, UNRESOLVED, FixState, MediaState
+from issues.fixes.bulk import find_issues
 from issues.fixes.lifecycle import LEASE_SECONDS, drive_fix
 from issues.fixes.moves import MoveError, move
 from issues.fixes.outcomes import outcome_of
-from issues.fixes.sniff import HEAD_BYTES
+from issues.fixes.sniff import pieces_of
 from issues.fixes.submit import repair_kinds, submit_links
+from issues.fixes.tables import TableLine, read_table
 from issues.fixes.uploads import FileFacts, begin_upload, keep_alive, note_uploaded, put_file, upload_problem
 from issues.leases import LeaseKeeper
 from issues.models import Fix, Issue, Membership, Team, User, Video, Workspace
@@ -24,6 +29,7 @@ from issues.tokportal.budget import Lane
 from issues.tokportal.errors import ForbiddenError, NotFoundError, TokPortalError
 
 UPLOAD_TRIES = 3
+FIXES_AT_A_TIME = 8
 
 
 def find_issue(teams: Sequence[Team], user: User, bundle_id: str, position: int, actor: Actor) -> Issue:
@@ -93,10 +99,55 @@ def _look_into(workspace: Workspace, bundle_id: str, position: int, actor: Actor
     return c.VIDEO_POSITION_OUT_OF_RANGE if quantity is not None and position > quantity else c.VIDEO_NOT_FOUND
 
 
-def fix_with_links(*, issue: Issue, links: Sequence[str], is_carousel: bool, actor: Actor) -> Fix:
+def fix_with_links(
+    *,
+    issue: Issue,
+    links: Sequence[str],
+    is_carousel: bool,
+    actor: Actor,
+    unchecked: bool = False,
+    dry_run: bool = False,
+) -> Fix:
     """A fix by link; says so where the slot takes another kind."""
     _check_kind(issue, is_carousel=is_carousel)
-    return submit_links(issue=issue, links=links, actor=actor)
+    return submit_links(issue=issue, links=links, actor=actor, unchecked=unchecked, dry_run=dry_run)
+
+
+@dataclass(frozen=True, slots=True)
+class LineResult:
+    """What became of a line of a table: its fix where there is one, else the code and sentence that say why not."""
+
+    line: TableLine
+    fix: Fix | None
+    code: str = ""
+    message: str = ""
+
+
+def fix_table(*, teams: Sequence[Team], user: User, text: str, actor: Actor, unchecked: bool) -> Iterator[LineResult]:
+    """Fix each line of a table, a few at a time, and wait for their ends; results in the table's order."""
+    pending: list[LineResult] = []
+    for line, known, problem in find_issues(teams, read_table(text)):
+        try:
+            if line.problem or problem.startswith("This video stands"):
+                raise Refusal(problem, code="LINE_UNUSABLE")
+            if known is None and not line.bundle_id:
+                raise Refusal(problem, code=c.VIDEO_NO_DOWNLOAD_ISSUE)
+            issue = known or find_issue(teams, user, line.bundle_id, line.position, actor)
+            fix = submit_links(issue=issue, links=line.links, actor=actor, unchecked=unchecked)
+            pending.append(LineResult(line, fix))
+        except Refusal as refusal:
+            pending.append(LineResult(line, None, refusal.code, refusal.sentence))
+    with ThreadPoolExecutor(FIXES_AT_A_TIME) as pool:
+        ends = [pool.submit(_wait_in_thread, result.fix) if result.fix else None for result in pending]
+        for result, end in zip(pending, ends, strict=True):
+            yield LineResult(result.line, end.result()) if end else result
+
+
+def _wait_in_thread(fix: Fix) -> Fix:
+    try:
+        return wait_for_end(fix)
+    finally:
+        connection.close()
 
 
 def _check_kind(issue: Issue, *, is_carousel: bool) -> None:
@@ -114,8 +165,8 @@ def fix_with_files(*, issue: Issue, files: Sequence[Path | str], actor: Actor) -
             facts.append(entry)
             continue
         with entry.open("rb") as file:
-            facts.append(FileFacts(entry.name, entry.stat().st_size, file.read(HEAD_BYTES)))
-    fix = begin_upload(issue=issue, files=facts, actor=actor)
+            facts.append(FileFacts(entry.name, entry.stat().st_size, pieces_of(file)))
+    fix = begin_upload(issue=issue, files=facts, actor=actor, insist=True)
     try:
         with LeaseKeeper(lambda: keep_alive(fix), every=20):
             _upload(fix, files, actor)

@@ -18,11 +18,14 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from issues.audit import Actor, Changes
-from issues.enums import DRIVEN, FixState
+from issues.crash import crash_point
+from issues.enums import DRIVEN, FixKind, FixState
+from issues.fixes.link_gate import copy_is_missing, look_before_sending
 from issues.fixes.moves import move
+from issues.fixes.rehost import copy_to_store
 from issues.leases import LeaseKeeper
 from issues.links.urls import shown_url
-from issues.models import Fix
+from issues.models import Fix, Workspace
 from issues.problems import LeaseLostError, Refusal
 from issues.sealed import SealError
 from issues.sync import mirror
@@ -47,6 +50,7 @@ LEASE_SECONDS = 20
 MAX_SENDS = 4  # with an open outcome, then a person decides
 MAX_WAITS = 8  # without a connection
 MAX_VERIFY_TRIES = 6
+MAX_COPIES = 4  # tries to bring a file into TokPortal's store
 GIVE_UP_AFTER = timedelta(hours=24)
 WAIT_FOR_FIRST_SEND = timedelta(minutes=30)
 
@@ -77,6 +81,7 @@ def claim_fix(fix_id: UUID | str) -> Claim | None:
     )
     if not taken:
         return None
+    crash_point("fix.claimed")
     fix = Fix.objects.select_related("issue__video__bundle", "issue__workspace", "actor").get(pk=fix_id)
     return Claim(fix, fix.fence, outcome_open=fix.state == FixState.SENDING)
 
@@ -142,9 +147,38 @@ class _Driver:
             return
         if self.outcome_open and not self._must_send_again(client):
             return
+        if not self.outcome_open and not self._prepare(client):
+            return
         self._send(client)
         if self.fix.state == FixState.VERIFYING:
             self._verify(client)
+
+    def _prepare(self, client: TokPortalClient) -> bool:
+        """Before the first send: typed links are looked at, a link to copy is copied. False where it ends here."""
+        if self.fix.first_sent_at is None:
+            verdict = look_before_sending(self.fix)
+            self._check_lease()
+            crash_point("fix.checked")
+            if verdict is not None:
+                self._move(FixState.REJECTED, code=f"LINK_{verdict.code.upper()}")
+                return False
+        if self.fix.kind != FixKind.REHOST or self.fix.request_body:
+            return True
+        if self.fix.state == FixState.QUEUED:
+            self._move(FixState.FETCHING)
+        try:
+            media, body = copy_to_store(self.fix, client, still_ours=self._check_lease)
+        except TokPortalError as error:
+            waits = self.fix.waits + 1
+            if waits > MAX_COPIES or not error.retryable:
+                self._move(FixState.REJECTED, code=error.code, waits=waits)
+            else:
+                self._come_back(backoff_seconds(waits), waits=waits)
+            return False
+        self._check_lease()
+        changes: Changes = {"files": [None, [{"name": media.filename, "bytes": media.size}]]}
+        self._move(FixState.UPLOADED, changes=changes, request_body=body)
+        return True
 
     def _must_send_again(self, client: TokPortalClient) -> bool:
         """Read back a video whose fix may have been sent: True where it is still flagged and tries are left."""
@@ -174,19 +208,26 @@ class _Driver:
             self._update(**fields)
         else:
             self._move(FixState.SENDING, **fields)
+        crash_point("fix.sending")
         try:
             answer = client.fix_download(
                 self.bundle_id,
                 self.position,
                 self.fix.request_body.encode(),
                 idempotency_key=self.fix.idempotency_key,
+                dry_run=self.fix.dry_run,
             )
         except TokPortalError as error:
             self._send_failed(client, error)
             return
+        crash_point("fix.sent")
         self._check_lease()
+        if self.fix.dry_run:
+            Workspace.objects.filter(pk=self.workspace.pk).update(confirms_dry_run=answer.dry_run)
         if answer.dry_run:
-            self._move(FixState.NEEDS_HUMAN, code="DRY_RUN")
+            # Asked for, it ends here; unasked for, nothing was fixed although we meant it.
+            to, code = (FixState.CANCELLED, "DRY_RUN_OK") if self.fix.dry_run else (FixState.NEEDS_HUMAN, "DRY_RUN")
+            self._move(to, code=code, tokportal_request_id=answer.request_id)
             return
         self._accepted(answer)
 
@@ -205,6 +246,7 @@ class _Driver:
             accepted_at=timezone.now(),
             code="",
         )
+        crash_point("fix.accepted")
         if by_observation and video is not None and asked_at is not None:
             self._succeed(video, asked_at)
 
@@ -220,11 +262,23 @@ class _Driver:
             self._verify_failed(UnreadableAnswerError("nothing is said about the flag"))
             return
         if not video.download_issue:
-            self._succeed(video, asked_at)
+            self._check_copy(video, asked_at)
             return
         tries = self.fix.verify_tries + 1
         if tries >= MAX_VERIFY_TRIES:
             self._move(FixState.NEEDS_HUMAN, code="FLAG_STILL_SET", verify_tries=tries)
+        else:
+            self._come_back(min(0.5 * 2**tries, 15.0), verify_tries=tries)
+
+    def _check_copy(self, video: VideoPayload, asked_at: datetime) -> None:
+        """The flag is gone; where TokPortal's copy can be asked, it must be there, too."""
+        crash_point("fix.read_back")
+        missing = copy_is_missing(video.video_url) if "video_url" in video.told else ""
+        tries = self.fix.verify_tries + 1
+        if not missing:
+            self._succeed(video, asked_at)
+        elif tries >= MAX_VERIFY_TRIES:
+            self._move(FixState.NEEDS_HUMAN, code="COPY_MISSING", code_details={"verdict": missing}, verify_tries=tries)
         else:
             self._come_back(min(0.5 * 2**tries, 15.0), verify_tries=tries)
 
@@ -251,6 +305,8 @@ class _Driver:
                 target_publish_date=video.target_publish_date,
                 target_publish_end_date=video.target_publish_end_date,
             )
+            crash_point("fix.succeeding")
+        crash_point("fix.finished")
 
     # --- What can go wrong ---------------------------------------------------------------------------------
 

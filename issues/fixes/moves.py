@@ -15,11 +15,13 @@ from issues.problems import LeaseLostError
 S = FixState
 
 MOVES: dict[FixState, frozenset[FixState]] = {
-    S.QUEUED: frozenset({S.SENDING, S.REJECTED, S.SUPERSEDED, S.NEEDS_HUMAN, S.CANCELLED}),
+    S.QUEUED: frozenset({S.FETCHING, S.SENDING, S.REJECTED, S.SUPERSEDED, S.NEEDS_HUMAN, S.CANCELLED}),
     S.UPLOADING: frozenset({S.UPLOADED, S.REJECTED, S.CANCELLED}),
+    # A worker copies a link to TokPortal's store: done again from the start after a crash.
+    S.FETCHING: frozenset({S.UPLOADED, S.REJECTED, S.SUPERSEDED, S.NEEDS_HUMAN, S.CANCELLED}),
     S.UPLOADED: frozenset({S.SENDING, S.REJECTED, S.SUPERSEDED, S.NEEDS_HUMAN, S.CANCELLED}),
-    # Back to queued only where it is certain that nothing was sent.
-    S.SENDING: frozenset({S.VERIFYING, S.QUEUED, S.REJECTED, S.SUPERSEDED, S.NEEDS_HUMAN}),
+    # Back to queued only where it is certain that nothing was sent. Cancelled: a dry run that TokPortal confirmed.
+    S.SENDING: frozenset({S.VERIFYING, S.QUEUED, S.REJECTED, S.SUPERSEDED, S.NEEDS_HUMAN, S.CANCELLED}),
     S.VERIFYING: frozenset({S.SUCCEEDED, S.NEEDS_HUMAN}),
     S.SUCCEEDED: frozenset(),
     S.REJECTED: frozenset(),
@@ -30,6 +32,7 @@ MOVES: dict[FixState, frozenset[FixState]] = {
 
 _VERBS = {
     S.UPLOADED: Verb.FIX_UPLOADED,
+    S.FETCHING: Verb.FIX_COPYING,
     S.QUEUED: Verb.FIX_DELAYED,  # back from sending: nothing went out
     S.SENDING: Verb.FIX_SENT,
     S.VERIFYING: Verb.FIX_ACCEPTED,

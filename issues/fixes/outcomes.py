@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from issues.links.catalogue import CATALOGUE
 from issues.tokportal import constants as c
 
 
@@ -72,8 +73,20 @@ OUTCOMES: dict[str, Outcome] = {
     "NOT_READ_BACK": Outcome(
         "TokPortal accepted the fix, but it could not be read back.", "Check the video in TokPortal."
     ),
+    "COPY_MISSING": Outcome(
+        "TokPortal accepted the fix and the flag is gone, but its copy of the file cannot be opened.",
+        "Open the video in TokPortal, and ask its support where the file is missing.",
+    ),
+    "DRY_RUN_OK": Outcome(
+        "TokPortal would accept this fix. It was only simulated: nothing was changed.", "Send it for real."
+    ),
+    "FILE_DOUBTFUL": Outcome("The file that the link gives is not a complete video.", _ANOTHER),
+    "FILE_TOO_LARGE": Outcome("The file that the link gives is too large.", _ANOTHER),
+    "FILE_WRONG_KIND": Outcome("What the link gives does not fit this slot.", _ANOTHER),
+    "FILE_EMPTY": Outcome("The file that the link gives is empty.", _ANOTHER),
     "UPLOAD_ABANDONED": Outcome("The upload was interrupted before it was complete.", "Upload the file again."),
     "CANCELLED": Outcome("The fix was cancelled before anything was sent.", "Start again when you are ready."),
+    "UNDONE": Outcome("The fix was taken back before anything was sent.", "Start again when you are ready."),
     "NO_KEY": Outcome("The workspace has no key.", "Ask an owner to set one in Settings."),
     "STORAGE_REFUSED": Outcome("TokPortal's storage refused the file.", "Upload it again."),
     "DRY_RUN": Outcome("TokPortal only simulated the fix.", "Tell whoever runs TokDash."),
@@ -95,4 +108,7 @@ _OTHER = Outcome("TokPortal refused the fix.", "Look at the video in TokPortal, 
 
 def outcome_of(code: str, status: int = 0) -> Outcome:
     """The sentence and next step for a code; by status for a code that we do not know."""
+    rule = CATALOGUE.get(code.removeprefix("LINK_").lower()) if code.startswith("LINK_") else None
+    if rule:
+        return Outcome(f"The link was not sent. {rule.say}", rule.advice)
     return OUTCOMES.get(code) or _BY_STATUS.get(status) or _OTHER

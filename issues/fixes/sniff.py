@@ -1,72 +1,89 @@
-"""What a file is, by its first bytes: the name and the browser's word are only claims."""
+"""What a file is before a byte of it goes out: the name and the browser's word are only claims.
+
+TokPortal does not document which formats it takes. So what is certainly wrong is refused, what is doubtful gets a
+warning, and bytes that we do not know are taken at their name's word.
+"""
 
 import mimetypes
+from dataclasses import dataclass
+from typing import IO
 
 from issues.enums import MediaKind
+from issues.links.media import Media, ReadAt, examine, name_of
 from issues.problems import Refusal
 
-HEAD_BYTES = 64
+SHORTEST = 1.0  # seconds
 
 
-def content_type_of(head: bytes) -> str:
-    """The media type of a file that begins with `head` (at least 16 bytes), an empty string for anything unknown."""
-    if head[4:8] == b"ftyp":
-        brand = head[8:12]
-        if brand == b"qt  ":
-            return "video/quicktime"
-        return "image/heic" if brand in {b"heic", b"heix", b"mif1", b"msf1"} else "video/mp4"
-    if head[4:8] in {b"moov", b"mdat", b"wide", b"free", b"skip"}:
-        return "video/quicktime"
-    if head.startswith(b"\x1a\x45\xdf\xa3"):
-        return "video/webm"
-    if head.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "image/webp"
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return "image/gif"
-    return ""
+def read_at_of(file: IO[bytes]) -> ReadAt:
+    """`examine` reads a file on this machine."""
+
+    def read_at(offset: int, count: int) -> bytes:
+        file.seek(offset)
+        return file.read(count)
+
+    return read_at
 
 
-_WRONG = {
-    b"PK\x03\x04": "a ZIP archive",
-    b"%PDF": "a PDF document",
-    b"ID3": "an audio file",
-    b"Rar!": "an archive",
-}
+def pieces_of(file: IO[bytes]) -> list[tuple[int, bytes]]:
+    """What `examine` reads of a file on this machine, for the facts that go with its announcement."""
+    read_at, pieces = read_at_of(file), []
+
+    def remember(offset: int, count: int) -> bytes:
+        content = read_at(offset, count)
+        pieces.append((offset, content))
+        return content
+
+    size = file.seek(0, 2)
+    examine(remember, size)
+    return pieces
 
 
-def _is_text(head: bytes) -> bool:
-    """Whether a file begins like text (a saved web page, most often)."""
-    return bool(head) and all(byte in b"\t\r\n" or 32 <= byte < 127 for byte in head)
+@dataclass(frozen=True, slots=True)
+class FileLook:
+    """`warning`: a sentence about what will most likely not work, empty where nothing is wrong."""
+
+    content_type: str
+    warning: str = ""
 
 
-def check_file(*, filename: str, head: bytes, size: int, kind: MediaKind, max_bytes: int) -> str:
-    """The content type of an acceptable file. Raises Refusal with a sentence for any other.
+def look_at_file(
+    *,
+    filename: str,
+    size: int,
+    kind: MediaKind,
+    max_bytes: int,
+    read_at: ReadAt,
+) -> FileLook:
+    """Look at a file through `read_at`, which may reach parts of it alone.
 
-    TokPortal does not document which formats it takes. So what is certainly wrong is refused, and bytes that we do not
-    know are taken at their name's word.
+    Raises Refusal for what is certainly wrong.
     """
     name = f"“{filename}”"
     if size <= 0:
         raise Refusal(f"{name} is empty.", code="FILE_EMPTY")
     if size > max_bytes:
         raise Refusal(f"{name} is larger than {max_bytes / 1024**3:.0f} GB.", code="FILE_TOO_LARGE")
+    media = examine(read_at, size)
     group = f"{kind.value}/"
-    wanted = "a video" if kind == MediaKind.VIDEO else "images"
-    found = content_type_of(head)
-    if found:
-        if found.startswith(group):
-            return found
-        is_what = "an image" if found.startswith("image/") else "a video"
-        raise Refusal(f"{name} is {is_what}; this slot takes {wanted}.", code="FILE_WRONG_KIND")
-    what = next((text for start, text in _WRONG.items() if head.startswith(start)), "")
-    if not what and _is_text(head):
-        what = "a text or a web page"
-    guessed = mimetypes.guess_type(filename)[0] or ""
-    if what or not guessed.startswith(group):
-        what = what or "not a file that we know"
+    guessed = media.kind or mimetypes.guess_type(filename)[0] or ""
+    if not guessed.startswith(group):
+        what = name_of(media.kind) if media.kind else "not a file that we know"
+        wanted = "a video" if kind == MediaKind.VIDEO else "images"
         raise Refusal(f"{name} is {what}; this slot takes {wanted}.", code="FILE_WRONG_KIND")
-    return guessed
+    return FileLook(guessed, f"{name} {_doubt(media, size)}" if _doubt(media, size) else "")
+
+
+def _doubt(media: Media, size: int) -> str:
+    """What is wrong with a video inside: nobody could post it, but that is for a person to decide."""
+    if not media.is_video:
+        return ""
+    if media.expected and media.expected > size + 8:
+        return f"is cut off: only {100 * size // media.expected} % of it is there."
+    if media.has_index is False:
+        return "is incomplete: its export was not finished."
+    if media.has_video is False:
+        return "has sound but no picture." if media.has_sound else "has no picture."
+    if media.seconds is not None and media.seconds < SHORTEST:
+        return f"is only {media.seconds:.1f} s long."
+    return ""

@@ -9,7 +9,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from issues.audit import Actor, Changes, Event, Verb, record
+from issues.crash import crash_point
 from issues.enums import UPLOAD_KINDS, FixKind, FixState, IssueState
+from issues.fixes.link_gate import refuse_bad_links
 from issues.links.urls import is_web_link, shown_url
 from issues.models import Fix, Issue, Video
 from issues.nudge import nudge
@@ -35,7 +37,7 @@ def repair_kinds(video: Video) -> tuple[FixKind, ...]:
 
 def body_of(kind: FixKind, sources: Sequence[str]) -> str:
     """The exact text that fix-download gets: `video_url` for a video, `carousel_images` in order for a carousel."""
-    if kind in {FixKind.URL, FixKind.VIDEO_FILE}:
+    if kind in {FixKind.URL, FixKind.VIDEO_FILE, FixKind.REHOST}:
         return json.dumps({"video_url": sources[0]})
     return json.dumps({"carousel_images": list(sources)})
 
@@ -58,14 +60,34 @@ def check_links(kind: FixKind, links: Sequence[str]) -> list[str]:
     return cleaned
 
 
-def submit_links(*, issue: Issue, links: Sequence[str], actor: Actor) -> Fix:
+def submit_links(
+    *,
+    issue: Issue,
+    links: Sequence[str],
+    actor: Actor,
+    unchecked: bool = False,
+    dry_run: bool = False,
+    **fields: object,
+) -> Fix:
     """A fix by link (video) or links (carousel, in order). Saved first, sent by a worker.
 
-    Raises Refusal for links that cannot be sent, FixUnderwayError where somebody was faster.
+    `unchecked`: send links all the same that certainly are bad. `dry_run`: ask TokPortal to simulate; where it does not
+    confirm that it did, it was a real fix and is treated as one. Raises Refusal for links that cannot be sent,
+    BadLinkError for bad ones, FixUnderwayError where somebody was faster.
     """
-    kind = _kind_for(issue.video, files=False)
+    kind = link_kind(issue.video)
     cleaned = check_links(kind, links)
-    return create_fix(issue=issue, kind=kind, actor=actor, body=body_of(kind, cleaned), typed=cleaned)
+    if not unchecked:
+        refuse_bad_links(issue.video, cleaned)
+    return create_fix(
+        issue=issue, kind=kind, actor=actor, body=body_of(kind, cleaned), typed=cleaned, unchecked=unchecked,
+        dry_run=dry_run, **fields,
+    )  # fmt: skip
+
+
+def link_kind(video: Video) -> FixKind:
+    """How links repair this slot. Raises Refusal for a story."""
+    return _kind_for(video, files=False)
 
 
 def _kind_for(video: Video, *, files: bool) -> FixKind:
@@ -109,16 +131,23 @@ def create_fix(*, issue: Issue, kind: FixKind, actor: Actor, body: str, typed: S
         for name, value in fields.items():
             setattr(fix, name, value)
         fix.save(force_insert=True)
+        crash_point("submit.saved")
         current.state = IssueState.FIXING
         current.save(update_fields=["state"])
         changes: Changes = {
-            "state": [None, state.value],
+            "state": [None, FixState(fix.state).value],
             "kind": [None, kind.value],
+            **({"unchecked": [None, True]} if fix.unchecked else {}),
+            **({"dry_run": [None, True]} if fix.dry_run else {}),
             "links": [[shown_url(link) for link in current.links], [shown_url(link) for link in typed] or None],
         }
+        if actor.user and current.claimed_by_id in {None, actor.user.pk}:
+            current.claimed_by, current.claimed_at = actor.user, timezone.now()
+            current.save(update_fields=["claimed_by", "claimed_at"])
         record(current.team_id, actor, [Event.about_issue(Verb.FIX_SUBMITTED, current, changes, fix_id=fix.pk)])
-        if body:
+        if fix.state == FixState.QUEUED and fix.bulk_id is None:
             transaction.on_commit(partial(nudge, "issues.run_fix", str(fix.pk)))
+    crash_point("submit.committed")
     return fix
 
 

@@ -16,11 +16,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from issues.audit import Actor, Changes
+from issues.crash import crash_point
 from issues.enums import FixKind, FixState, MediaKind, MediaState
 from issues.fixes.moves import MoveError, move
 from issues.fixes.outcomes import OUTCOMES
-from issues.fixes.sniff import check_file
+from issues.fixes.sniff import look_at_file
 from issues.fixes.submit import MAX_IMAGES, body_of, check_links, create_fix, upload_kind
+from issues.links.check import stored_size
+from issues.links.media import Pieces
 from issues.links.urls import shown_url
 from issues.models import Fix, Issue, MediaFile
 from issues.nudge import nudge
@@ -36,17 +39,18 @@ UPLOAD_LEASE = timedelta(minutes=2)
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What is known of a file before it is uploaded. `head`: its first 64 bytes."""
+    """What is known of a file before it is uploaded. `pieces`: (offset, bytes) of it, its first 64 bytes at least."""
 
     filename: str
     size: int  # bytes
-    head: bytes
+    pieces: list[tuple[int, bytes]]
 
 
-def begin_upload(*, issue: Issue, files: Sequence[FileFacts | str], actor: Actor) -> Fix:
+def begin_upload(*, issue: Issue, files: Sequence[FileFacts | str], actor: Actor, insist: bool = False) -> Fix:
     """A fix in state `uploading` with its files in order. Raises Refusal for files that this slot cannot take.
 
-    In a carousel a link may stand for an image that is on the web already.
+    In a carousel a link may stand for an image that is on the web already. Files that will most likely not work are
+    refused with the code FILE_DOUBTFUL unless the person insists.
     """
     kind = upload_kind(issue.video)
     media_kind = MediaKind.VIDEO if kind == FixKind.VIDEO_FILE else MediaKind.IMAGE
@@ -57,7 +61,7 @@ def begin_upload(*, issue: Issue, files: Sequence[FileFacts | str], actor: Actor
     if len(files) > MAX_IMAGES:
         raise Refusal(f"A carousel takes at most {MAX_IMAGES} images.", code="TOO_MANY_IMAGES")
     rows = [
-        _row(entry, number, media_kind) if isinstance(entry, FileFacts) else _linked(entry, number, kind)
+        _row(entry, number, media_kind, insist=insist) if isinstance(entry, FileFacts) else _linked(entry, number, kind)
         for number, entry in enumerate(files, 1)
     ]
     with transaction.atomic():
@@ -72,19 +76,22 @@ def begin_upload(*, issue: Issue, files: Sequence[FileFacts | str], actor: Actor
         for row in rows:
             row.fix = fix
         MediaFile.objects.bulk_create(rows)
+    crash_point("upload.begun")
     return fix
 
 
-def _row(file: FileFacts, order: int, media_kind: MediaKind) -> MediaFile:
-    content_type = check_file(
+def _row(file: FileFacts, order: int, media_kind: MediaKind, *, insist: bool) -> MediaFile:
+    look = look_at_file(
         filename=file.filename,
-        head=file.head,
         size=file.size,
         kind=media_kind,
         max_bytes=settings.UPLOAD_MAX_BYTES,
+        read_at=Pieces(file.pieces),
     )
+    if look.warning and not insist:
+        raise Refusal(look.warning, code="FILE_DOUBTFUL")
     name = file.filename.replace("\x00", "")[-255:]
-    return MediaFile(order=order, kind=media_kind, filename=name, content_type=content_type, size=file.size)
+    return MediaFile(order=order, kind=media_kind, filename=name, content_type=look.content_type, size=file.size)
 
 
 def _linked(link: str, order: int, kind: FixKind) -> MediaFile:
@@ -116,6 +123,7 @@ def presign(media: MediaFile, client: TokPortalClient) -> PresignedUpload:
     MediaFile.objects.filter(pk=media.pk, state=MediaState.WAITING).update(
         public_url=place.public_url, storage_path=place.storage_path
     )
+    crash_point("upload.presigned")
     return place
 
 
@@ -156,6 +164,7 @@ def put_file(
     client.put_presigned(
         place.upload_url, source, size=media.size, content_type=media.content_type, on_progress=on_progress
     )
+    crash_point("upload.stored")
 
 
 def upload_problem(error: TokPortalError) -> Refusal:
@@ -169,7 +178,11 @@ def upload_problem(error: TokPortalError) -> Refusal:
 
 
 def note_uploaded(*, media: MediaFile, actor: Actor) -> Fix:
-    """One file is in the store; with the last one the fix goes to the workers. Idempotent."""
+    """One file is in the store; with the last one the fix goes to the workers. Idempotent.
+
+    Raises Refusal where the store has fewer bytes than were sent.
+    """
+    _refuse_short(media)
     with transaction.atomic():
         fix = Fix.objects.select_for_update(of=("self",)).get(pk=media.fix_id)
         if fix.state != FixState.UPLOADING:
@@ -195,7 +208,19 @@ def note_uploaded(*, media: MediaFile, actor: Actor) -> Fix:
             next_try_at=timezone.now(),
         )
         transaction.on_commit(partial(nudge, "issues.run_fix", str(fix.pk)))
+    crash_point("upload.noted")
     return fix
+
+
+def _refuse_short(media: MediaFile) -> None:
+    """Compare what the store has with what was sent, where its public address can be asked."""
+    if media.state != MediaState.WAITING or not media.public_url or not media.size:
+        return
+    stored = stored_size(media.public_url)
+    if stored is not None and stored != media.size:
+        raise Refusal(
+            f"Only {stored} of {media.size} bytes of “{media.filename}” arrived. Upload it again.", code="FILE_SHORT"
+        )
 
 
 def cancel_fix(*, fix: Fix, actor: Actor, code: str = "CANCELLED") -> Fix:

@@ -75,6 +75,17 @@ def check_link(
     return Report(verdict, looker.evidence())
 
 
+def stored_size(url: str, network: Network | None = None) -> int | None:
+    """How many bytes a public address has, `None` where that cannot be told. Takes at most five seconds."""
+    try:
+        answer = fetch(url, network or current_network(), Clock(5), last=0, most=1)
+    except FetchError:
+        return None
+    if answer.status == 416:
+        return 0
+    return answer.total if answer.status in {200, 206} else None
+
+
 def _is_reachable(url: str, network: Network) -> bool:
     """The sandbox's object store has a loopback address, and yet stands for a public one."""
     try:

@@ -237,4 +237,6 @@ class Pieces:
         for start, content in self._pieces:
             if start <= offset and offset + count <= start + len(content):
                 return content[offset - start : offset - start + count]
+            if offset == start == 0 and content:
+                return content  # a short head is better than none
         raise OutOfReachError

@@ -223,6 +223,12 @@ _lock = threading.Lock()
 _networks: dict[str, Network] = {}
 
 
+def forget() -> None:
+    """Let go of what was learned about networks, as a restart would."""
+    with _lock:
+        _networks.clear()
+
+
 def current_network() -> Network:
     """The network of this installation, as the settings say."""
     origin = settings.TOKDASH_OUTSIDE_WORLD

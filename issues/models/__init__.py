@@ -1,9 +1,11 @@
 """The nouns of the product; a file each."""
 
 from issues.models.audit import AuditEvent, AuditHead
+from issues.models.bulk_fixes import BulkFix, BulkRow
 from issues.models.bundles import Bundle, Video
 from issues.models.fixes import Fix, MediaFile
 from issues.models.issues import Issue
+from issues.models.links import LinkCheck, PreparedFix
 from issues.models.sync import FlagRate, Heartbeat, SyncGauge, SyncMinute, SyncRun
 from issues.models.teams import Membership, Team
 from issues.models.users import User
@@ -13,13 +15,17 @@ from issues.models.workspaces import RateBudget, Workspace
 __all__ = [
     "AuditEvent",
     "AuditHead",
+    "BulkFix",
+    "BulkRow",
     "Bundle",
     "Fix",
     "FlagRate",
     "Heartbeat",
     "Issue",
+    "LinkCheck",
     "MediaFile",
     "Membership",
+    "PreparedFix",
     "RateBudget",
     "SyncGauge",
     "SyncMinute",

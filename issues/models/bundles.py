@@ -1,6 +1,6 @@
 """The mirror of TokPortal's bundles and videos."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.db import models
 from django.db.models import Q
@@ -10,6 +10,8 @@ from issues.tokportal import constants as c
 
 # "Never" as a moment, so that what was never asked is simply the oldest.
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+# Links of videos that are not flagged are looked at from so long before their posting: earlier they may change often.
+LINKS_AHEAD = timedelta(days=14)
 
 
 class Bundle(models.Model):
@@ -94,6 +96,12 @@ class Video(models.Model):
     download_issue_comment = models.TextField(null=True, blank=True)  # noqa: DJ001 - TokPortal tells null from empty
     extra = models.JSONField(default=dict, blank=True)
 
+    # What is known of the links themselves (see checks/); `link_due_at`: when to look at them again, null for never.
+    link_verdict = models.CharField(max_length=40, blank=True)
+    link_class = models.CharField(max_length=10, blank=True)
+    link_checked_at = models.DateTimeField(null=True, blank=True)
+    link_due_at = models.DateTimeField(null=True, blank=True)
+
     last_checked_at = models.DateTimeField(null=True, blank=True)  # by a look at it alone, or before it went missing
     missed_answers = models.PositiveSmallIntegerField(default=0)  # answers for the bundle without this position
     # An answer to a request sent before this moment tells an older state and must not undo ours.
@@ -105,6 +113,16 @@ class Video(models.Model):
             models.UniqueConstraint(fields=["bundle", "position"], name="video_once_at_a_position"),
             models.CheckConstraint(condition=Q(position__gte=1), name="video_position_from_one"),
         ]
+        indexes = [
+            # checks.background.due_videos
+            models.Index(fields=["link_due_at"], name="video_link_due", condition=Q(link_due_at__isnull=False)),
+            # queries.at_risk
+            models.Index(
+                fields=["deadline", "id"],
+                name="video_at_risk",
+                condition=Q(link_class__in=["dead", "blocked", "wrong", "expiring"], download_issue=False),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name or f"Video {self.position}"
@@ -114,6 +132,16 @@ class Video(models.Model):
         """As of when the slot is known: the bundle's last answer speaks for every slot that was in it."""
         looks = [self.last_checked_at, None if self.missed_answers else self.bundle.last_checked_at]
         return max((look for look in looks if look), default=None)
+
+    def first_link_look(self, now: datetime) -> datetime | None:
+        """When its new or changed links are to be looked at; `None` for never."""
+        if not self.links or self.video_type == "story":
+            return None
+        if self.download_issue:
+            return now
+        if self.deadline is None or self.deadline < now:
+            return None
+        return max(now, self.deadline - LINKS_AHEAD)
 
     @property
     def links(self) -> list[str]:

@@ -25,6 +25,11 @@ class Fix(models.Model):
     origin = models.CharField(max_length=10)
     request_id = models.CharField(max_length=64, blank=True)
 
+    unchecked = models.BooleanField(default=False)  # the person insists on links that we think are bad
+    dry_run = models.BooleanField(default=False)
+    bulk = models.ForeignKey("issues.BulkFix", models.SET_NULL, null=True, blank=True, related_name="fixes")
+    prepared = models.OneToOneField("issues.PreparedFix", models.SET_NULL, null=True, blank=True, related_name="fix")
+
     # What is sent: the exact text, the same under the same key on every retry. Empty until the upload is done.
     idempotency_key = models.CharField(max_length=80, unique=True)
     request_body = models.TextField(blank=True)

@@ -23,6 +23,9 @@ class Issue(models.Model):
     deadline = models.DateTimeField(null=True, blank=True)
     verdict = models.CharField(max_length=40, blank=True)  # a code of links.verdicts
     verdict_class = models.CharField(max_length=10, blank=True)
+    # Who said "I am on it", and when; it holds for a while.
+    claimed_by = models.ForeignKey("issues.User", models.SET_NULL, null=True, blank=True, related_name="+")
+    claimed_at = models.DateTimeField(null=True, blank=True)
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
 

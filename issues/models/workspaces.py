@@ -35,6 +35,8 @@ class Workspace(models.Model):
 
     account_email = models.CharField(max_length=254, blank=True)
     credits = models.FloatField(null=True, blank=True)
+    # Whether its fix call honours a dry run; null until one was tried.
+    confirms_dry_run = models.BooleanField(null=True, blank=True)
     # No bundle that can be flagged goes unasked for longer, wherever the rate limit allows it.
     max_age_minutes = models.PositiveIntegerField(
         default=30, validators=[MinValueValidator(MIN_AGE_MINUTES), MaxValueValidator(MAX_AGE_MINUTES)]

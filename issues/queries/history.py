@@ -139,6 +139,8 @@ _ICONS = {
     Verb.ISSUE_MOOT: ("flag-off", ""),
     Verb.ISSUE_UPDATED: ("flag", ""),
     Verb.FIX_SUBMITTED: ("tool", "person"),
+    Verb.FIX_PREPARED: ("tool", "person"),
+    Verb.FIX_COPYING: ("upload", ""),
     Verb.FIX_UPLOADED: ("upload", "person"),
     Verb.FIX_SENT: ("send", ""),
     Verb.FIX_ACCEPTED: ("check", ""),
@@ -217,6 +219,9 @@ def _sentence(verb: Verb | None, event: AuditEvent) -> str:
         if isinstance(links, list) and links:
             return f"gave a new link: {links[0]}" if len(links) == 1 else f"gave {len(links)} new image links"
         return "began to upload a replacement"
+    if verb == Verb.FIX_PREPARED:
+        links = _after(event, "links")
+        return f"prepared a replacement: {links[0]}" if isinstance(links, list) and links else "prepared a replacement"
     if verb == Verb.FIX_UPLOADED:
         files = _after(event, "files")
         names = ", ".join(str(file.get("name")) for file in files) if isinstance(files, list) else "the file"
@@ -228,6 +233,10 @@ def _sentence(verb: Verb | None, event: AuditEvent) -> str:
         return f"{_PLAIN[verb]} {outcome_of(str(_after(event, 'code') or '')).say}"
     if verb in {Verb.MEMBER_ADDED, Verb.MEMBER_ROLE_CHANGED}:
         return f"{_PLAIN[verb]} {event.label} as {_after(event, 'role')}"
+    if verb == Verb.BULK_STARTED:
+        return f"sent {_after(event, 'fixes')} fixes in one go: {event.label}"
+    if verb == Verb.BULK_UNDONE:
+        return f"took back {_after(event, 'fixes')} fixes before they went out: {event.label}"
     if verb in {Verb.MEMBER_REMOVED, Verb.TEAM_CREATED} or verb.value.startswith("workspace."):
         return f"{_PLAIN[verb]} {event.label}"
     return _PLAIN[verb]
@@ -247,6 +256,13 @@ _PLAIN = {
     Verb.ISSUE_FIXED: "closed the issue as fixed",
     Verb.ISSUE_CLEARED: "saw that the flag is gone without a fix from here",
     Verb.ISSUE_MOOT: "closed the issue: its bundle has ended",
+    Verb.FIX_WITHDRAWN: "withdrew the prepared replacement",
+    Verb.FIX_COPYING: "began to copy the file to TokPortal's storage",
+    Verb.ISSUE_CLAIMED: "took the issue on",
+    Verb.ISSUE_RELEASED: "let go of the issue",
+    Verb.WEBHOOK_REGISTERED: "registered the webhook of",
+    Verb.WEBHOOK_ROTATED: "changed the webhook secret of",
+    Verb.WEBHOOK_REMOVED: "removed the webhook of",
     Verb.FIX_SENT: "began to send the fix to TokPortal",
     Verb.FIX_DELAYED: "could not send the fix yet; it is tried again by itself",
     Verb.FIX_ACCEPTED: "got TokPortal's acceptance",

@@ -37,6 +37,11 @@ _VIDEO_FIELDS = (
     "download_issue_comment", "extra",
 )  # fmt: skip
 
+# What decides when a slot's links are looked at.
+_LINK_FIELDS = frozenset(
+    {"video_url", "carousel_images", "story_image_url", "video_type", "deadline", "download_issue"}
+)
+
 
 # --- The listing -------------------------------------------------------------------------------------------
 
@@ -243,7 +248,9 @@ def mirror_video(video: Video, payload: VideoPayload, *, asked_at: datetime) -> 
     """
     changed = _copy(payload, video, _VIDEO_FIELDS)
     video.last_checked_at = asked_at
-    video.save(update_fields=[*changed, "last_checked_at"])
+    if not _LINK_FIELDS.isdisjoint(changed):
+        video.link_due_at = video.first_link_look(asked_at)
+    video.save(update_fields=[*changed, "last_checked_at", "link_due_at"])
     # What the bundle's last answer said is not the last word any more; the next look is worth having soon.
     Bundle.objects.filter(pk=video.bundle_id).update(answer_digest="", hurry_at=timezone.now())
     return changed
@@ -276,10 +283,14 @@ def _upsert(
             video = Video(bundle=bundle, position=payload.position)
             _copy(payload, video, _VIDEO_FIELDS)
             video.tokportal_id = payload.id
+            video.link_due_at = video.first_link_look(asked_at) if bundle.can_be_flagged else None
             new.append(video)
         elif video.changed_here_at and asked_at <= video.changed_here_at:
             continue
         elif names := _copy(payload, video, _VIDEO_FIELDS):
+            if bundle.can_be_flagged and not _LINK_FIELDS.isdisjoint(names):
+                video.link_due_at = video.first_link_look(asked_at)
+                names = [*names, "link_due_at"]
             changed.append((video, names))
         video.bundle = bundle
         current.append(video)

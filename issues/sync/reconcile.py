@@ -89,7 +89,7 @@ def _open_issues(bundle: Bundle, videos: Sequence[Video], asked_at: datetime) ->
             deadline=video.deadline,
             opened_at=asked_at,
         )
-        _judge(issue, video, asked_at)
+        _judge(issue, video, asked_at, is_same=False)
         rows.append(issue)
     Issue.objects.bulk_create(rows)
     return [
@@ -108,9 +108,12 @@ def _open_issues(bundle: Bundle, videos: Sequence[Video], asked_at: datetime) ->
     ]
 
 
-def _judge(issue: Issue, video: Video, now: datetime) -> None:
+def _judge(issue: Issue, video: Video, now: datetime, *, is_same: bool) -> None:
+    """By the address; where the same links were looked at before, that look stands unless the address is worse."""
     verdict = judge_links(issue.links, video_type=video.video_type, needed_until=issue.deadline, now=now)
     issue.verdict, issue.verdict_class = verdict.code, verdict.cls.value
+    if is_same and video.link_checked_at and not verdict.is_bad:
+        issue.verdict, issue.verdict_class = video.link_verdict, video.link_class
 
 
 def _update_issue(issue: Issue, video: Video, asked_at: datetime) -> tuple[Event | None, bool]:
@@ -120,7 +123,8 @@ def _update_issue(issue: Issue, video: Video, asked_at: datetime) -> tuple[Event
     if issue.comment != video.download_issue_comment:
         changes["comment"] = [issue.comment, video.download_issue_comment]
         issue.comment = video.download_issue_comment
-    if issue.links != video.links:
+    is_same = issue.links == video.links
+    if not is_same:
         changes["links"] = [[shown_url(link) for link in issue.links], [shown_url(link) for link in video.links]]
         issue.links = video.links
     if issue.deadline != video.deadline:
@@ -129,7 +133,7 @@ def _update_issue(issue: Issue, video: Video, asked_at: datetime) -> tuple[Event
             video.deadline.isoformat() if video.deadline else None,
         ]
         issue.deadline = video.deadline
-    _judge(issue, video, asked_at)
+    _judge(issue, video, asked_at, is_same=is_same)
     event = Event.about_issue(Verb.ISSUE_UPDATED, issue, changes) if changes else None
     return event, bool(changes) or former_verdict != (issue.verdict, issue.verdict_class)
 

@@ -1,6 +1,7 @@
 """What the uploader in the page talks to. Each answer is small JSON; errors carry one sentence for the person."""
 
 import json
+from base64 import b64decode
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
@@ -16,26 +17,33 @@ from issues.problems import Refusal
 from issues.views.chrome import MemberRequest, actor_of
 
 CHUNK = 64 * 1024
+MAX_PIECES = 200  # of a file: its head, the heads of its boxes, its index
 
 
 def _refused(refusal: Refusal, status: int = 422) -> JsonResponse:
     return JsonResponse({"code": refusal.code, "message": refusal.sentence}, status=status)
 
 
-def _facts(text: bytes) -> list[uploads.FileFacts]:
-    """The files that the browser announces. Raises Refusal for anything that is not such a list."""
+def _facts(text: bytes) -> tuple[list[uploads.FileFacts | str], bool]:
+    """What the browser announces: files, with links between them in a carousel, and whether the person insists.
+
+    Raises Refusal for anything that is not such a list.
+    """
     try:
-        entries: Any = json.loads(text)["files"]
-        return [
-            uploads.FileFacts(
-                filename=str(entry["name"])[-255:] or "file",
-                size=int(entry["size"]),
-                head=bytes.fromhex(str(entry["head"])[:128]),
-            )
-            for entry in entries
-        ]
-    except (ValueError, KeyError, TypeError) as error:
+        said: Any = json.loads(text)
+        return [_entry(entry) for entry in said["files"]], said.get("insist") is True
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refusal("Choose a file.", code="FILE_MISSING") from error
+
+
+def _entry(entry: Any) -> uploads.FileFacts | str:
+    if "link" in entry:
+        return str(entry["link"])
+    return uploads.FileFacts(
+        filename=str(entry["name"])[-255:] or "file",
+        size=int(entry["size"]),
+        pieces=[(int(piece["at"]), b64decode(str(piece["bytes"]))) for piece in entry["pieces"][:MAX_PIECES]],
+    )
 
 
 @require_POST
@@ -45,7 +53,8 @@ def begin(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
     request.membership = load_editor(request.user, team_slug)
     issue = load_issue(request.membership, pk)
     try:
-        fix = uploads.begin_upload(issue=issue, files=_facts(request.body), actor=actor_of(request))
+        files, insists = _facts(request.body)
+        fix = uploads.begin_upload(issue=issue, files=files, actor=actor_of(request), insist=insists)
     except Refusal as refusal:
         return _refused(refusal)
 

@@ -1,16 +1,17 @@
-"""`manage.py fix BUNDLE_ID POSITION (--url URL | --file PATH | --image URL_OR_PATH ...) --as EMAIL`"""
+"""`manage.py fix BUNDLE_ID POSITION (--url URL | --file PATH | --image URL_OR_PATH ...) --as EMAIL`, or --csv FILE"""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
 
 from issues.audit import Actor
-from issues.enums import FixState, Origin
-from issues.fixes.foreground import find_issue, fix_with_files, fix_with_links, wait_for_end
+from issues.enums import CAN_EDIT, FixState, Origin
+from issues.fixes.foreground import find_issue, fix_table, fix_with_files, fix_with_links, wait_for_end
 from issues.fixes.outcomes import outcome_of
 from issues.management.base import FAILED, TokDashCommand
-from issues.models import Fix
+from issues.models import Fix, Membership, Team, User
 from issues.problems import Refusal
 
 
@@ -21,10 +22,15 @@ class Command(TokDashCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("bundle_id", metavar="BUNDLE_ID", help="TokPortal's id of the bundle")
-        parser.add_argument("position", metavar="POSITION", type=int)
+        parser.add_argument("bundle_id", metavar="BUNDLE_ID", nargs="?", help="TokPortal's id of the bundle")
+        parser.add_argument("position", metavar="POSITION", nargs="?", type=int)
         source = parser.add_mutually_exclusive_group(required=True)
         source.add_argument("--url", help="a link that downloads the video")
+        source.add_argument(
+            "--csv",
+            metavar="FILE",
+            help="a table of bundle_id, position, url (or external_ref, url); - for standard input",
+        )
         source.add_argument("--file", metavar="PATH", help="a video file to upload")
         source.add_argument(
             "--image",
@@ -32,6 +38,12 @@ class Command(TokDashCommand):
             action="extend",
             nargs="+",
             help="the carousel's images in order: links, or files to upload",
+        )
+        parser.add_argument("--unchecked", action="store_true", help="send links also where they certainly are bad")
+        parser.add_argument(
+            "--dry-run",
+            action="store_true",
+            help="ask TokPortal to simulate; where it does not confirm that, it was a real fix",
         )
         parser.add_argument("--as", dest="email", required=True, metavar="EMAIL", help="the member who fixes")
         parser.add_argument("--team", metavar="TEAM", help="where the member is in several")
@@ -44,28 +56,69 @@ class Command(TokDashCommand):
             self.wrong_use(f"{user.email} is in no team.")
         for team in teams:
             self.membership(team, user)
+        actor = Actor.person(user, Origin.COMMAND)
+        if options["csv"]:
+            if options["bundle_id"] or options["dry_run"]:
+                self.wrong_use("--csv takes neither a bundle nor --dry-run.")
+            self._fix_table(teams, user, actor, options)
+            return
+        if options["bundle_id"] is None or options["position"] is None:
+            self.wrong_use("Give BUNDLE_ID and POSITION, or --csv FILE.")
         if options["position"] < 1:
             self.wrong_use("Positions count from 1.")
         sources = options["image"] or [options["url"] or options["file"]]
         paths = [None if self._is_link(text, options) else self._path(text) for text in sources]
-        actor = Actor.person(user, Origin.COMMAND)
         try:
             issue = find_issue(teams, user, options["bundle_id"], options["position"], actor)
             if any(paths):
                 files = [path or text for path, text in zip(paths, sources, strict=True)]
                 fix = fix_with_files(issue=issue, files=files, actor=actor)
             else:
-                fix = fix_with_links(issue=issue, links=sources, is_carousel=bool(options["image"]), actor=actor)
+                fix = fix_with_links(
+                    issue=issue,
+                    links=sources,
+                    is_carousel=bool(options["image"]),
+                    actor=actor,
+                    unchecked=options["unchecked"],
+                    dry_run=options["dry_run"],
+                )
             fix = wait_for_end(fix)
         except KeyboardInterrupt:
             self.fail("Interrupted. A fix that was begun goes on in the background where a worker runs.")
         except Refusal as refusal:
             self._report(None, refusal.code, refusal.sentence, options)
             raise SystemExit(FAILED) from refusal
-        said = outcome_of(fix.code, fix.code_details.get("status", 0)) if fix.code else None
-        sentence = f"{said.say} {said.next_step}" if said else "Fixed and verified."
-        self._report(fix, fix.code, sentence, options)
-        if fix.state != FixState.SUCCEEDED:
+        self._report(fix, fix.code, _sentence(fix), options)
+        if not _went_well(fix):
+            raise SystemExit(FAILED)
+
+    def _fix_table(self, teams: list[Team], user: User, actor: Actor, options: dict[str, Any]) -> None:
+        """Each line of the table; exit code 0 once all of them are fixed and verified."""
+        try:
+            text = sys.stdin.read() if options["csv"] == "-" else Path(options["csv"]).read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError):
+            self.wrong_use(f"{options['csv']} cannot be read as text.")
+        if not teams or not Membership.objects.filter(user=user, team__in=teams, role__in=CAN_EDIT).exists():
+            self.fail("This member is a viewer and changes nothing.")
+        mine = [entry for entry in teams if self.membership(entry, user).can_edit]
+        results = []
+        is_well = True
+        try:
+            for result in fix_table(teams=mine, user=user, text=text, actor=actor, unchecked=options["unchecked"]):
+                fix, line = result.fix, result.line
+                is_well = is_well and fix is not None and _went_well(fix)
+                code, message = (fix.code, _sentence(fix)) if fix else (result.code, result.message)
+                about = {"line": line.number, "bundle_id": line.bundle_id or None, "position": line.position or None}
+                results.append({**about, "external_ref": line.external_ref or None, **_facts(fix, code, message)})
+                if not options["json"]:
+                    self.stdout.write(f"{line.label}: {message}{f' [{code}]' if code else ''}")
+        except KeyboardInterrupt:
+            self.fail("Interrupted. Fixes that were begun go on in the background where a worker runs.")
+        except Refusal as refusal:
+            self.wrong_use(refusal.sentence)
+        if options["json"]:
+            self.print_json(results)
+        if not is_well:
             raise SystemExit(FAILED)
 
     def _is_link(self, text: str, options: dict[str, Any]) -> bool:
@@ -79,18 +132,29 @@ class Command(TokDashCommand):
 
     def _report(self, fix: Fix | None, code: str, sentence: str, options: dict[str, Any]) -> None:
         if options["json"]:
-            self.print_json(
-                {
-                    "id": str(fix.pk) if fix else None,
-                    "state": fix.state if fix else FixState.REJECTED.value,
-                    "code": code or None,
-                    "message": sentence,
-                    "video_url": (fix.video_url or None) if fix else None,
-                    "target_publish_date": (fix.target_publish_date or None) if fix else None,
-                    "target_publish_end_date": (fix.target_publish_end_date or None) if fix else None,
-                }
-            )
+            self.print_json(_facts(fix, code, sentence))
         elif fix and fix.state == FixState.SUCCEEDED:
             self.stdout.write(f"{sentence} Publish dates: {fix.target_publish_date} to {fix.target_publish_end_date}.")
         else:
             self.stderr.write(f"{sentence} [{code}]")
+
+
+def _went_well(fix: Fix) -> bool:
+    return fix.state == FixState.SUCCEEDED or fix.code == "DRY_RUN_OK"
+
+
+def _sentence(fix: Fix) -> str:
+    said = outcome_of(fix.code, fix.code_details.get("status", 0)) if fix.code else None
+    return f"{said.say} {said.next_step}" if said else "Fixed and verified."
+
+
+def _facts(fix: Fix | None, code: str, sentence: str) -> dict[str, Any]:
+    return {
+        "id": str(fix.pk) if fix else None,
+        "state": fix.state if fix else FixState.REJECTED.value,
+        "code": code or None,
+        "message": sentence,
+        "video_url": (fix.video_url or None) if fix else None,
+        "target_publish_date": (fix.target_publish_date or None) if fix else None,
+        "target_publish_end_date": (fix.target_publish_end_date or None) if fix else None,
+    }

@@ -1,0 +1,91 @@
+"""Keep what a look at a link showed, and find it again."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from issues.enums import MediaKind, VerdictClass
+from issues.links.catalogue import CATALOGUE, Verdict, worst_of
+from issues.links.check import Report, check_link
+from issues.links.urls import host_of, shown_url
+from issues.links.verdicts import judge_link
+from issues.models import Fix, LinkCheck, Team, Video
+
+# How long a look speaks for a link that somebody is about to send.
+FRESH = timedelta(minutes=15)
+
+
+def digest_of(url: str) -> str:
+    return hashlib.sha256(url.strip().encode()).hexdigest()
+
+
+def known_looks(team_id: int, urls: Iterable[str]) -> dict[str, LinkCheck]:
+    """The team's latest look at each of these links, in one query; by the link."""
+    by_digest = {digest_of(url): url for url in urls}
+    if not by_digest:
+        return {}
+    found = LinkCheck.objects.filter(team=team_id, digest__in=by_digest)
+    return {by_digest[look.digest]: look for look in found}
+
+
+def verdict_of(url: str, look: LinkCheck | None, *, needed_until: datetime | None) -> Verdict:
+    """What we think of a link now: its address, since time passes, and what was seen when it was looked at."""
+    by_address = judge_link(url, needed_until=needed_until, now=timezone.now())
+    if look is None or look.verdict not in CATALOGUE or by_address.is_bad:
+        return by_address
+    seen = Verdict(look.verdict, look.until, look.repaired, fact=look.fact)
+    return by_address if by_address.cls is VerdictClass.EXPIRING and not seen.is_bad else seen
+
+
+def keep(team_id: int, url: str, report: Report) -> LinkCheck:
+    """Write down the latest look."""
+    verdict = report.verdict
+    values = {
+        "shown_url": shown_url(url)[:220],
+        "verdict": verdict.code,
+        "verdict_class": verdict.cls.value,
+        "fact": verdict.fact[:200],
+        "until": verdict.until,
+        "repaired": verdict.repaired,
+        "evidence": report.evidence,
+        "checked_at": timezone.now(),
+    }
+    look, _ = LinkCheck.objects.update_or_create(team_id=team_id, digest=digest_of(url), defaults=values)
+    return look
+
+
+def look_at_links(team: Team, urls: Sequence[str], *, expects: MediaKind | None, until: datetime | None) -> None:
+    """Look at these links now and keep what was seen. Each takes at most 15 seconds."""
+    own = own_hosts(team)
+    for url in dict.fromkeys(urls):
+        keep(team.pk, url, check_link(url, expects=expects, needed_until=until, own_hosts=own))
+
+
+def own_hosts(team: Team) -> frozenset[str]:
+    """Hosts of TokPortal's own store, as the latest fixes have shown them."""
+    recent = Fix.objects.filter(team=team, state="succeeded").exclude(video_url="").order_by("-finished_at")
+    return frozenset(filter(None, map(host_of, recent.values_list("video_url", flat=True)[:20])))
+
+
+def media_kind_of(video: Video) -> MediaKind | None:
+    """What the slot's links lead to."""
+    return {"video": MediaKind.VIDEO, "carousel": MediaKind.IMAGE}.get(video.video_type)
+
+
+def fresh_verdicts(team_id: int, urls: Sequence[str], *, needed_until: datetime | None) -> list[Verdict | None]:
+    """For each link what is known for certain or was seen just now; `None` where it has to be looked at first."""
+    looks = known_looks(team_id, urls)
+    since = timezone.now() - FRESH
+    verdicts: list[Verdict | None] = []
+    for url in urls:
+        look = looks.get(url)
+        verdict = verdict_of(url, look if look and look.checked_at > since else None, needed_until=needed_until)
+        verdicts.append(None if verdict.code == "not_checked" else verdict)
+    return verdicts
+
+
+def worst(verdicts: Sequence[Verdict]) -> Verdict:
+    """The verdict on a slot."""
+    return worst_of(verdicts) if verdicts else Verdict("no_link")

@@ -1,0 +1,265 @@
+"""Many fixes in one go: planned, looked at, counted down on the server, sent, and reported row by row.
+
+A plan's rows become fixes of their own, due when the countdown ends; so they survive whatever a single fix survives.
+"""
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import partial
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from issues.audit import Actor, Event, Verb, record
+from issues.checks.store import fresh_verdicts, keep, media_kind_of, worst
+from issues.enums import UNRESOLVED, BulkState, FixState, IssueState, RowState
+from issues.fixes.moves import MoveError, move
+from issues.fixes.submit import body_of, check_links, create_fix, link_kind
+from issues.fixes.tables import TableLine, read_table
+from issues.links.catalogue import Verdict
+from issues.links.check import Report, check_link
+from issues.models import BulkFix, BulkRow, Fix, Issue, Team
+from issues.nudge import nudge
+from issues.problems import Refusal
+
+COUNTDOWN = timedelta(seconds=10)
+MAX_ROWS = 1000
+CHECK_BATCH = 32
+CHECKS_AT_A_TIME = 8
+CHECK_CLAIM = timedelta(minutes=5)
+SEND_BATCH = 100
+
+
+# --- Planning ----------------------------------------------------------------------------------------------
+
+
+def plan_pattern(*, team: Team, issues: Iterable[Issue], find: str, put: str, actor: Actor) -> BulkFix:
+    """A plan that replaces a host, or the beginning of links, in these open issues.
+
+    Raises Refusal where nothing matches.
+    """
+    find, put = find.strip(), put.strip()
+    if not find or not put:
+        raise Refusal("Say what to find and what to put in its place.", code="PATTERN_MISSING")
+    if ("://" in find) != ("://" in put):
+        raise Refusal(
+            "Give two hosts, or two beginnings of links that start with https://.", code="PATTERN_KINDS_DIFFER"
+        )
+    rows = []
+    for issue in issues:
+        changed = [with_pattern(link, find, put) for link in issue.links]
+        if changed != issue.links:
+            rows.append(_row(issue, f"{issue.video} · {issue.video.bundle} #{issue.video.position}", changed))
+    if not rows:
+        raise Refusal("No link of the selected issues begins so.", code="PATTERN_MATCHES_NOTHING")
+    return _plan(team, rows, f"“{find[:80]}” became “{put[:80]}”", actor)
+
+
+def with_pattern(link: str, find: str, put: str) -> str:
+    """The link with its beginning, or its host, replaced; unchanged where that is another."""
+    if "://" in find:
+        return put + link[len(find) :] if link.startswith(find) else link
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        return link
+    if (parts.netloc or "").lower() != find.lower().rstrip("/"):
+        return link
+    return parts._replace(netloc=put.rstrip("/")).geturl()
+
+
+def plan_table(*, team: Team, text: str, actor: Actor) -> BulkFix:
+    """A plan from a pasted table. Lines that cannot be used stay in it, with the reason."""
+    lines = read_table(text)
+    rows = []
+    for line, found, problem in find_issues([team], lines):
+        label = f"{found.video} · {found.video.bundle} #{found.video.position}" if found else line.label
+        rows.append(_row(found, label, list(line.links), problem))
+    return _plan(team, rows, f"a table of {len(lines)} lines", actor)
+
+
+def find_issues(teams: Sequence[Team], lines: Sequence[TableLine]) -> list[tuple[TableLine, Issue | None, str]]:
+    """The open issue of each line, or a sentence that says why there is none. A handful of queries."""
+    keys = {line.bundle_id for line in lines if line.bundle_id}
+    refs = {line.external_ref for line in lines if line.external_ref}
+    found = Issue.objects.filter(team__in=teams, state__in=UNRESOLVED).select_related("video__bundle", "workspace")
+    by_place: dict[tuple[str, int], Issue] = {}
+    by_ref: dict[str, list[Issue]] = {}
+    for entry in found.filter(Q(video__bundle__tokportal_id__in=keys) | Q(video__external_ref__in=refs)):
+        by_place[entry.video.bundle.tokportal_id, entry.video.position] = entry
+        by_ref.setdefault(entry.video.external_ref, []).append(entry)
+    results: list[tuple[TableLine, Issue | None, str]] = []
+    used: set[int] = set()
+    for line in lines:
+        choices = by_ref.get(line.external_ref, []) if line.external_ref else []
+        issue = choices[0] if len(choices) == 1 else by_place.get((line.bundle_id, line.position))
+        problem = line.problem
+        if not problem and len(choices) > 1:
+            problem = "Several flagged videos have this reference: give bundle_id and position."
+        elif not problem and issue is None:
+            problem = "No flagged video is known there."
+        elif not problem and issue and issue.pk in used:
+            problem = "This video stands in the table twice."
+        if issue and not problem:
+            used.add(issue.pk)
+        results.append((line, None if problem else issue, problem))
+    return results
+
+
+def _row(issue: Issue | None, label: str, links: list[str], problem: str = "") -> BulkRow:
+    row = BulkRow(issue=issue, label=label[:700], before=issue.links if issue else [], links=links)
+    if issue and not problem:
+        try:
+            row.links = check_links(link_kind(issue.video), links)
+        except Refusal as refusal:
+            problem = refusal.sentence
+        if issue.state == IssueState.FIXING:
+            problem = "A fix of this video is under way."
+    if problem:
+        row.state, row.message = RowState.REFUSED, problem[:500]
+    return row
+
+
+def _plan(team: Team, rows: Sequence[BulkRow], how: str, actor: Actor) -> BulkFix:
+    if len(rows) > MAX_ROWS:
+        raise Refusal(f"At most {MAX_ROWS} fixes go in one go; {len(rows)} were chosen.", code="TOO_MANY_ROWS")
+    with transaction.atomic():
+        bulk = BulkFix.objects.create(team=team, actor=actor.user, actor_name=actor.name, how=how[:200])
+        for number, row in enumerate(rows, 1):
+            row.bulk, row.order = bulk, number
+        BulkRow.objects.bulk_create(rows, batch_size=500)
+        transaction.on_commit(partial(nudge, "issues.check_plans"))
+    return bulk
+
+
+# --- Looking at the links ----------------------------------------------------------------------------------
+
+
+def check_rows() -> int:
+    """Look at the links of one batch of rows, of any plan; returns how many rows were claimed."""
+    now = timezone.now()
+    waiting = Q(claimed_at=None) | Q(claimed_at__lt=now - CHECK_CLAIM)
+    keys = BulkRow.objects.filter(waiting, state=RowState.CHECKING).order_by("pk").values_list("pk", flat=True)
+    mine = [key for key in keys[:CHECK_BATCH] if BulkRow.objects.filter(waiting, pk=key).update(claimed_at=now)]
+    rows = list(BulkRow.objects.filter(pk__in=mine).select_related("bulk", "issue__video"))
+    jobs: dict[tuple[int, str], BulkRow] = {}
+    for row in rows:
+        known = fresh_verdicts(row.bulk.team_id, row.links, needed_until=None)
+        for link, verdict in zip(row.links, known, strict=True):
+            if verdict is None:
+                jobs[row.bulk.team_id, link] = row
+
+    def look(job: tuple[tuple[int, str], BulkRow]) -> Report:
+        (_, link), row = job
+        return check_link(link, expects=media_kind_of(row.issue.video) if row.issue else None)
+
+    with ThreadPoolExecutor(CHECKS_AT_A_TIME) as pool:  # no database in these threads
+        for (team_id, link), report in zip(jobs, list(pool.map(look, jobs.items())), strict=True):
+            keep(team_id, link, report)
+    for row in rows:
+        found = fresh_verdicts(row.bulk.team_id, row.links, needed_until=None)
+        verdict = worst([entry or Verdict("not_checked") for entry in found])
+        BulkRow.objects.filter(pk=row.pk, state=RowState.CHECKING).update(
+            state=RowState.DOUBTED if verdict.is_bad else RowState.READY,
+            verdict=verdict.code,
+            verdict_class=verdict.cls.value,
+        )
+    return len(mine)
+
+
+# --- Sending, and taking back ------------------------------------------------------------------------------
+
+
+def start(*, bulk: BulkFix, orders: Iterable[int], insist: bool, actor: Actor) -> BulkFix:
+    """Begin the countdown for these rows. `insist`: also those whose links are bad.
+
+    Raises Refusal where nothing can be sent, or where it was begun before.
+    """
+    wanted = {RowState.READY, RowState.DOUBTED} if insist else {RowState.READY}
+    with transaction.atomic():
+        current = BulkFix.objects.select_for_update().get(pk=bulk.pk)
+        if current.state != BulkState.PLANNED:
+            raise Refusal("This plan was sent or taken back already.", code="PLAN_USED")
+        chosen = current.rows.filter(order__in=list(orders), state__in=wanted, issue__isnull=False)
+        count = chosen.update(state=RowState.CHOSEN)
+        if not count:
+            raise Refusal("Choose at least one row that can be sent.", code="NOTHING_CHOSEN")
+        current.state, current.starts_at = BulkState.STARTED, timezone.now() + COUNTDOWN
+        current.save(update_fields=["state", "starts_at"])
+        record(current.team_id, actor, [Event(Verb.BULK_STARTED, label=current.how, changes={"fixes": [None, count]})])
+        transaction.on_commit(partial(nudge, "issues.send_plans"))
+    return current
+
+
+def send_chosen(limit: int = SEND_BATCH) -> int:
+    """Make a fix of each chosen row; returns how many rows were done. Any number of workers may do it at once."""
+    keys = BulkRow.objects.filter(state=RowState.CHOSEN).order_by("pk").values_list("pk", flat=True)[:limit]
+    return sum(map(_send_row, keys))
+
+
+def _send_row(key: int) -> bool:
+    with transaction.atomic():
+        row = BulkRow.objects.select_for_update(of=("self",)).select_related("bulk__actor").filter(pk=key).first()
+        if row is None or row.state != RowState.CHOSEN:
+            return False
+        bulk = BulkFix.objects.select_for_update(of=("self",)).select_related("actor").get(pk=row.bulk_id)
+        issue = Issue.objects.select_related("video__bundle", "workspace").filter(pk=row.issue_id or 0).first()
+        if bulk.state != BulkState.STARTED or issue is None:
+            row.state = RowState.READY
+        else:
+            try:
+                row.fix = _fix_of(row, bulk, issue)
+                row.state = RowState.SENT
+            except Refusal as refusal:
+                row.state, row.message = RowState.REFUSED, refusal.sentence[:500]
+        row.save(update_fields=["state", "message", "fix"])
+    return True
+
+
+def _fix_of(row: BulkRow, bulk: BulkFix, issue: Issue) -> Fix:
+    kind = link_kind(issue.video)
+    actor = Actor(name=bulk.actor_name, origin=Actor.system().origin, user=bulk.actor, request_id=bulk.pk.hex)
+    now = timezone.now()
+    with transaction.atomic():
+        return create_fix(
+            issue=issue, kind=kind, actor=actor, body=body_of(kind, row.links), typed=row.links, bulk=bulk,
+            unchecked=row.verdict_class in {"dead", "blocked", "wrong"},
+            next_try_at=max(bulk.starts_at or now, now),
+        )  # fmt: skip
+
+
+def undo(*, bulk: BulkFix, actor: Actor) -> int:
+    """Take all of them back; returns how many. Raises Refusal once the countdown has ended."""
+    with transaction.atomic():
+        current = BulkFix.objects.select_for_update().get(pk=bulk.pk)
+        if current.state != BulkState.STARTED or current.starts_at is None or timezone.now() >= current.starts_at:
+            raise Refusal("The fixes are on their way already: they cannot be taken back any more.", code="TOO_LATE")
+        current.state, current.undone_at = BulkState.UNDONE, timezone.now()
+        current.save(update_fields=["state", "undone_at"])
+        # From here on no worker can claim one of them, however long the rest takes.
+        Fix.objects.filter(bulk=current, state=FixState.QUEUED).update(next_try_at=None)
+        count = current.rows.filter(state__in=[RowState.CHOSEN, RowState.SENT]).count()
+        current.rows.filter(state=RowState.CHOSEN).update(state=RowState.READY)
+        record(current.team_id, actor, [Event(Verb.BULK_UNDONE, label=current.how, changes={"fixes": [None, count]})])
+    cancel_undone(bulk.pk, actor=actor)
+    return count
+
+
+def cancel_undone(bulk_id: UUID | None = None, *, actor: Actor | None = None) -> int:
+    """End the fixes of plans that were taken back; what a dying process left is found by the sweeper."""
+    left = Fix.objects.filter(bulk__state=BulkState.UNDONE, state=FixState.QUEUED)
+    if bulk_id:
+        left = left.filter(bulk=bulk_id)
+    return sum(_cancel(fix_id, actor or Actor.system()) for fix_id in left.values_list("pk", flat=True))
+
+
+def _cancel(fix_id: UUID, actor: Actor) -> bool:
+    try:
+        move(fix_id, FixState.CANCELLED, actor=actor, fence=None, code="UNDONE")
+    except MoveError:
+        return False
+    return True

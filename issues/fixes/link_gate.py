@@ -1,0 +1,60 @@
+"""Links before they are sent, and TokPortal's copy afterwards: looked at, stopped only where we are certain."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from issues.checks.store import fresh_verdicts, look_at_links, media_kind_of, worst
+from issues.enums import FixKind
+from issues.links.catalogue import Verdict
+from issues.links.check import check_link
+from issues.models import Fix, Team, Video
+from issues.problems import Refusal
+
+# What a copy that cannot be fetched looks like. Whatever else its file may be, TokPortal has taken it.
+COPY_MISSING = frozenset({"http_404", "http_410", "http_401", "http_403", "empty_file"})
+
+
+class BadLinkError(Refusal):
+    """A link that certainly cannot be downloaded. It can be sent all the same where the person insists."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        self.verdict = verdict
+        super().__init__(f"{verdict.sentence} {verdict.advice}", code=f"LINK_{verdict.code.upper()}")
+
+
+def refuse_bad_links(video: Video, links: Sequence[str]) -> None:
+    """Raise BadLinkError for links that are known to be bad, by their address or a look just now. Asks nobody."""
+    known = fresh_verdicts(video.bundle.workspace.team_id, links, needed_until=_needed_until())
+    verdict = worst([found or Verdict("not_checked") for found in known])
+    if verdict.is_bad:
+        raise BadLinkError(verdict)
+
+
+def look_before_sending(fix: Fix) -> Verdict | None:
+    """Look at typed links that nobody has looked at just now; the verdict where it forbids the sending."""
+    if fix.unchecked or not fix.typed or fix.kind == FixKind.REHOST:
+        return None
+    look_now(fix.team, fix.issue.video, fix.typed)
+    try:
+        refuse_bad_links(fix.issue.video, fix.typed)
+    except BadLinkError as error:
+        return error.verdict
+    return None
+
+
+def look_now(team: Team, video: Video, links: Sequence[str]) -> None:
+    """Look at those of the links that are not fresh; at most 15 seconds for each."""
+    known = fresh_verdicts(team.pk, links, needed_until=_needed_until())
+    unknown = [link for link, verdict in zip(links, known, strict=True) if verdict is None]
+    look_at_links(team, unknown, expects=media_kind_of(video), until=None)
+
+
+def _needed_until() -> datetime | None:
+    """TokPortal downloads a replacement at once: it need not last."""
+    return None
+
+
+def copy_is_missing(url: str) -> str:
+    """The verdict's code where TokPortal's own copy certainly cannot be had; empty where it can, or cannot be told."""
+    code = check_link(url).verdict.code if url else ""
+    return code if code in COPY_MISSING else ""

@@ -1,0 +1,81 @@
+"""Replacements for videos that are not flagged yet: kept, and sent as soon as the flag is seen."""
+
+from collections.abc import Sequence
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from issues.audit import Actor, Event, Verb, record
+from issues.enums import IssueState, Origin
+from issues.fixes.link_gate import refuse_bad_links
+from issues.fixes.submit import body_of, check_links, create_fix, link_kind
+from issues.links.urls import shown_url
+from issues.models import Issue, PreparedFix, Video
+from issues.problems import Refusal
+
+
+def prepare(*, video: Video, links: Sequence[str], actor: Actor, unchecked: bool = False) -> PreparedFix:
+    """Keep links for a video that may be flagged; a former one that waits is replaced.
+
+    Raises Refusal for links that cannot be sent, BadLinkError for bad ones, Refusal where the video is flagged now.
+    """
+    cleaned = check_links(link_kind(video), links)
+    if not unchecked:
+        refuse_bad_links(video, cleaned)
+    team_id = video.bundle.workspace.team_id
+    with transaction.atomic():
+        current = Video.objects.select_for_update().get(pk=video.pk)
+        if current.download_issue:
+            raise Refusal("This video is flagged already: fix it now.", code="ALREADY_FLAGGED")
+        waiting_for([current]).update(withdrawn_at=timezone.now())
+        row = PreparedFix.objects.create(
+            team_id=team_id, video=current, links=cleaned, actor=actor.user, actor_name=actor.name,
+            request_id=actor.request_id,
+        )  # fmt: skip
+        changes = {"links": [[shown_url(link) for link in video.links], [shown_url(link) for link in cleaned]]}
+        record(team_id, actor, [Event.about_video(Verb.FIX_PREPARED, video, changes)])
+    return row
+
+
+def waiting_for(videos: Sequence[Video]) -> QuerySet[PreparedFix]:
+    """Prepared replacements of these videos that wait."""
+    return PreparedFix.objects.filter(video__in=videos, used_at=None, withdrawn_at=None)
+
+
+def withdraw(*, video: Video, actor: Actor) -> None:
+    """Take a prepared replacement back. Nothing happens where none waits."""
+    with transaction.atomic():
+        if waiting_for([video]).update(withdrawn_at=timezone.now()):
+            record(video.bundle.workspace.team_id, actor, [Event.about_video(Verb.FIX_WITHDRAWN, video)])
+
+
+def send_prepared(limit: int = 50) -> int:
+    """Send what was prepared for videos that are flagged now; returns how many."""
+    found = PreparedFix.objects.filter(
+        used_at=None, withdrawn_at=None, video__issues__state=IssueState.OPEN
+    ).select_related("actor")
+    return sum(_send(row) for row in found.distinct()[:limit])
+
+
+def _send(row: PreparedFix) -> bool:
+    issue = (
+        Issue.objects.filter(video=row.video_id, state=IssueState.OPEN)
+        .select_related("video__bundle", "workspace")
+        .first()
+    )
+    if issue is None:
+        return False
+    actor = Actor(name=row.actor_name, origin=Origin.TASK, user=row.actor, request_id=row.request_id)
+    try:
+        with transaction.atomic():
+            mine = PreparedFix.objects.filter(pk=row.pk, used_at=None, withdrawn_at=None).update(used_at=timezone.now())
+            if not mine:
+                return False
+            kind = link_kind(issue.video)
+            create_fix(
+                issue=issue, kind=kind, actor=actor, body=body_of(kind, row.links), typed=row.links, prepared=row
+            )
+    except (Refusal, IntegrityError):
+        return False  # somebody's own fix was faster: the replacement waits on
+    return True
