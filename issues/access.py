@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
-from issues.models import Bundle, Fix, Issue, MediaFile, Membership, Team, User, Workspace
+from issues.models import BulkFix, Bundle, Fix, Issue, MediaFile, Membership, Team, User, Video, Workspace
 
 
 def load_membership(user: object, slug: str) -> Membership:
@@ -39,7 +39,7 @@ def issues_of(team: Team) -> QuerySet[Issue]:
 
 def load_issue(membership: Membership, pk: int) -> Issue:
     """An issue of the team with its video, bundle and workspace."""
-    found = issues_of(membership.team).select_related("video__bundle", "workspace")
+    found = issues_of(membership.team).select_related("video__bundle", "workspace", "claimed_by", "team")
     return get_object_or_404(found, pk=pk)
 
 
@@ -56,6 +56,15 @@ def load_fix(membership: Membership, pk: UUID) -> Fix:
 def load_media(membership: Membership, pk: UUID) -> MediaFile:
     media = MediaFile.objects.filter(fix__team=membership.team)
     return get_object_or_404(media.select_related("fix__issue__video__bundle", "fix__issue__workspace"), pk=pk)
+
+
+def load_video(membership: Membership, pk: int) -> Video:
+    videos = Video.objects.filter(bundle__workspace__team=membership.team).select_related("bundle__workspace")
+    return get_object_or_404(videos, pk=pk)
+
+
+def load_bulk(membership: Membership, pk: UUID) -> BulkFix:
+    return get_object_or_404(BulkFix.objects.select_related("actor"), pk=pk, team=membership.team)
 
 
 def load_workspace(membership: Membership, pk: UUID) -> Workspace:

@@ -2,13 +2,18 @@
 
 from django.urls import include, path
 
-from issues.views import bundles, history, home, hooks, issues, settings, sync, uploads
+from issues.views import at_risk, bulk, bundles, history, home, hooks, issues, links, settings, sync, uploads
 
 team_patterns = [
     path("", issues.issue_list, name="issues"),
     path("issues/<int:pk>/", issues.issue_detail, name="issue"),
     path("issues/<int:pk>/fix/", issues.submit_fix, name="submit_fix"),
-    path("issues/<int:pk>/check-link/", issues.check_link, name="check_link"),
+    path("issues/<int:pk>/copy/", issues.submit_copy, name="submit_copy"),
+    path("issues/<int:pk>/check-link/", links.check_link, name="check_link"),
+    path("issues/<int:pk>/look/", links.link_look, name="link_look"),
+    path("issues/<int:pk>/look-again/", links.link_recheck, name="link_recheck"),
+    path("issues/<int:pk>/presence/", links.presence, name="issue_presence"),
+    path("issues/<int:pk>/claim/", links.issue_claim, name="issue_claim"),
     path("issues/<int:pk>/check/", sync.issue_check, name="issue_check"),
     path("issues/<int:pk>/uploads/", uploads.begin, name="upload_begin"),
     path("uploads/<uuid:media_id>/presign/", uploads.presign, name="upload_presign"),
@@ -16,6 +21,14 @@ team_patterns = [
     path("uploads/<uuid:media_id>/done/", uploads.done, name="upload_done"),
     path("fixes/<uuid:fix_id>/alive/", uploads.alive, name="upload_alive"),
     path("fixes/<uuid:fix_id>/cancel/", issues.cancel, name="fix_cancel"),
+    path("bulk/new/", bulk.bulk_new, name="bulk_new"),
+    path("bulk/", bulk.bulk_plan, name="bulk_plan"),
+    path("bulk/<uuid:bulk_id>/", bulk.bulk_detail, name="bulk"),
+    path("bulk/<uuid:bulk_id>/start/", bulk.bulk_start, name="bulk_start"),
+    path("bulk/<uuid:bulk_id>/undo/", bulk.bulk_undo, name="bulk_undo"),
+    path("at-risk/", at_risk.at_risk, name="at_risk"),
+    path("videos/<int:pk>/prepare/", at_risk.video_prepare, name="video_prepare"),
+    path("videos/<int:pk>/withdraw/", at_risk.video_withdraw, name="video_withdraw"),
     path("bundles/", bundles.bundle_list, name="bundles"),
     path("bundles/<int:pk>/", bundles.bundle_detail, name="bundle"),
     path("bundles/<int:pk>/check/", sync.bundle_check, name="bundle_check"),

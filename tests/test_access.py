@@ -6,20 +6,22 @@ import pytest
 from django.urls import URLPattern, get_resolver, reverse
 
 from issues import urls
+from issues.fixes.bulk import plan_table
 from issues.fixes.submit import submit_links
 from issues.fixes.uploads import FileFacts, begin_upload
 from issues.models import AuditEvent, Issue, Membership
 from tests import factories
 
 PAGES = {"issues", "issue", "bundles", "bundle", "history", "workspaces", "workspace", "workspace_keys",
-         "workspace_webhooks", "members"}  # fmt: skip
+         "workspace_webhooks", "members", "at_risk", "bulk", "bulk_new", "issue_presence"}  # fmt: skip
 OWNER_PAGES = {"workspace_connect"}
 PUTS = {"upload_relay"}
 # POSTs that a viewer may make, since they change nothing but the record of having been made.
 VIEWER_POSTS = {"history_export", "check_link", "bundle_watch"}
 EDITOR_POSTS = {
     "submit_fix", "upload_begin", "upload_presign", "upload_done", "upload_alive", "fix_cancel", "workspace_sweep",
-    "bundle_check", "issue_check",
+    "bundle_check", "issue_check", "submit_copy", "link_look", "link_recheck", "issue_claim", "bulk_plan", "bulk_start",
+    "bulk_undo", "video_prepare", "video_withdraw",
 }  # fmt: skip
 OWNER_POSTS = {
     "workspace_change", "workspace_rotate", "workspace_check", "workspace_pause", "member_add", "member_role",
@@ -37,8 +39,12 @@ def arguments(video_issue, carousel_issue, team, workspace, actor, vera):
     fix = submit_links(issue=video_issue, links=["https://cdn.example.com/a.mp4"], actor=actor)
     facts = FileFacts("a.jpg", len(factories.JPEG), [(0, factories.JPEG[:64])])
     upload = begin_upload(issue=carousel_issue, files=[facts], actor=actor)
+    other = Issue.objects.filter(state="open").exclude(video__video_type="story")[0]
+    table = f"{other.video.bundle.tokportal_id},{other.video.position},https://cdn.example.com/a.mp4"
+    plan = plan_table(team=team, text=table, actor=actor)
     objects = {
         "fix_id": fix.pk,
+        "bulk_id": plan.pk,
         "media_id": upload.media.get().pk,
         "workspace_id": workspace.pk,
         "kind": "csv",
@@ -47,6 +53,7 @@ def arguments(video_issue, carousel_issue, team, workspace, actor, vera):
         "bundle": video_issue.video.bundle_id,
         "member": Membership.objects.get(user=vera).pk,
         "issue": video_issue.pk,
+        "video": video_issue.video_id,
     }
 
     def of(name: str) -> dict[str, object]:
@@ -55,7 +62,7 @@ def arguments(video_issue, carousel_issue, team, workspace, actor, vera):
         for parameter in pattern.pattern.converters:
             if parameter == "pk":
                 found["pk"] = numbers[
-                    "bundle" if name.startswith("bundle") else "member" if name.startswith("member") else "issue"
+                    next((noun for noun in ("bundle", "member", "video") if name.startswith(noun)), "issue")
                 ]
             else:
                 found[parameter] = objects[parameter]

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from issues.enums import DRIVEN, FINISHED, UNFINISHED, FixKind, FixState, MediaKind, MediaState
+from issues.enums import DRIVEN, FINISHED, NOT_SENT_YET, UNFINISHED, FixKind, FixState, MediaKind, MediaState
 from issues.models.issues import Issue
 from issues.models.teams import Team
 
@@ -94,6 +94,10 @@ class Fix(models.Model):
     @property
     def is_unfinished(self) -> bool:
         return self.state in UNFINISHED
+
+    @property
+    def can_be_cancelled(self) -> bool:
+        return self.state in NOT_SENT_YET
 
     @property
     def was_sent(self) -> bool:

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import Count, Min, Q, QuerySet
 
 from issues.enums import UNRESOLVED
-from issues.links.catalogue import Verdict
+from issues.links.catalogue import CATALOGUE, Verdict
 from issues.links.verdicts import judge_links
 from issues.models import Bundle, Issue, Team, Video
 from issues.queries.pages import Page, decode_cursor, encode_cursor
@@ -92,6 +93,14 @@ class Tile:
     verdict: Verdict
 
 
+def _verdict(video: Video, now: datetime) -> Verdict:
+    """By its address, since time passes; else what the last look at its links showed."""
+    by_address = judge_links(video.links, video_type=video.video_type, needed_until=video.deadline, now=now)
+    if by_address.code == "not_checked" and video.link_verdict in CATALOGUE:
+        return Verdict(video.link_verdict)
+    return by_address
+
+
 def tiles_of(bundle: Bundle) -> list[Tile]:
     """All slots of a bundle by position, in two queries."""
     from django.utils import timezone
@@ -105,7 +114,7 @@ def tiles_of(bundle: Bundle) -> list[Tile]:
         Tile(
             video,
             issues.get(video.pk),
-            judge_links(video.links, video_type=video.video_type, needed_until=video.deadline, now=now),
+            _verdict(video, now),
         )
         for video in videos
     ]

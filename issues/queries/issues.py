@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
+from issues.checks.store import known_looks, verdict_of, worst
 from issues.enums import UNRESOLVED, FixState, IssueState, VerdictClass
 from issues.links.catalogue import Verdict
 from issues.links.verdicts import is_about_content, judge_links
-from issues.models import AuditEvent, Fix, Issue, Membership, Team, Video
+from issues.models import AuditEvent, Fix, Issue, LinkCheck, Membership, Team, Video
 from issues.queries.history import Line, read_events
 from issues.queries.pages import Page, decode_cursor, encode_cursor
 
@@ -51,6 +52,13 @@ class IssueFilters:
             due=of("due") if of("due") in {"late", "today"} else "",
             text=of("q"),
         )
+
+    @property
+    def query(self) -> list[tuple[str, str]]:
+        """The filters as the page's address has them, without the tab."""
+        pairs = [("workspace", self.workspace), ("platform", self.platform), ("country", self.country)]
+        pairs += [("verdict", self.verdict), ("due", self.due), ("q", self.text)]
+        return [(name, value) for name, value in pairs if value]
 
     @property
     def narrowed(self) -> bool:
@@ -114,9 +122,17 @@ def list_issues(team: Team, filters: IssueFilters, *, after: str = "") -> IssueL
     states = TABS[filters.tab][1]
     total = sum(counts.get(state, 0) for state in states)
     unfiltered = base.filter(state__in=states).count() if filters.narrowed else total
-    found = _narrow(base.filter(state__in=states), filters, now).select_related("video__bundle", "workspace")
+    found = _narrow(base.filter(state__in=states), filters, now).select_related(
+        "video__bundle", "workspace", "claimed_by"
+    )
     page = _urgent_first(found, after) if filters.tab == "open" else _latest_first(found, after)
     return IssueList(page, tabs, total, unfiltered)
+
+
+def matching_issues(team: Team, filters: IssueFilters) -> QuerySet[Issue]:
+    """All open issues that the filters name, most urgent first: what "all that match" means."""
+    found = _narrow(Issue.objects.filter(team=team, state=IssueState.OPEN), filters, timezone.now())
+    return found.select_related("video__bundle", "workspace").order_by(F("deadline").asc(nulls_last=True), "pk")
 
 
 def _moment(text: object) -> datetime | None:
@@ -190,13 +206,24 @@ def filter_choices(team: Team) -> Choices:
 
 
 @dataclass(frozen=True, slots=True)
+class SlotLink:
+    """A link of the slot, what we think of it, and the look that this rests on."""
+
+    url: str
+    verdict: Verdict
+    look: LinkCheck | None
+
+
+@dataclass(frozen=True, slots=True)
 class IssueStory:
     """All that the issue's page says."""
 
     issue: Issue
     video: Video
-    verdicts: Sequence[tuple[str, Verdict]]  # a link with its verdict, in order
+    links: Sequence[SlotLink]  # in order
     verdict: Verdict
+    looked_at: datetime | None  # when the hosts of its links were asked last
+    looking: bool  # a look is due or under way
     about_content: bool  # the manager complains about what is in the video
     fix: Fix | None  # the latest attempt
     story: Sequence[Line]
@@ -205,13 +232,16 @@ class IssueStory:
 
 def read_issue(membership: Membership, issue: Issue) -> IssueStory:
     """The issue with both voices, its latest fix, and the story of its video, oldest first."""
-    now = timezone.now()
     video = issue.video
-    judged = [
-        (link, judge_links([link], video_type=video.video_type, needed_until=issue.deadline, now=now))
+    looks = known_looks(issue.team_id, issue.links)
+    links = [
+        SlotLink(link, verdict_of(link, looks.get(link), needed_until=issue.deadline), looks.get(link))
         for link in issue.links
     ]
-    verdict = judge_links(issue.links, video_type=video.video_type, needed_until=issue.deadline, now=now)
+    if video.video_type == "story" or not links:
+        verdict = judge_links(issue.links, video_type=video.video_type, needed_until=issue.deadline, now=timezone.now())
+    else:
+        verdict = worst([entry.verdict for entry in links])
     events = AuditEvent.objects.filter(
         team=membership.team,
         workspace_id=issue.workspace_id,
@@ -228,8 +258,11 @@ def read_issue(membership: Membership, issue: Issue) -> IssueStory:
     return IssueStory(
         issue=issue,
         video=video,
-        verdicts=judged,
+        links=links,
         verdict=verdict,
+        looked_at=max((entry.look.checked_at for entry in links if entry.look), default=None),
+        looking=bool(video.link_due_at and video.link_due_at <= timezone.now() + timedelta(minutes=3))
+        and issue.is_unresolved,
         about_content=is_about_content(issue.comment),
         fix=issue.fixes.order_by("-created_at").first(),
         story=read_events(list(events[:200])),
@@ -248,11 +281,11 @@ class Step:
 
 def steps_of(fix: Fix) -> list[Step]:
     """Queued (or uploading) → sending → accepted → verified."""
-    is_upload = fix.kind in {"video_file", "image_files"}
-    labels = ["Uploading" if is_upload else "Queued", "Sending", "Checking", "Verified"]
+    first = {"video_file": "Uploading", "image_files": "Uploading", "rehost": "Copying"}.get(fix.kind, "Queued")
+    labels = [first, "Sending", "Checking", "Verified"]
     order = {
-        FixState.QUEUED: 0, FixState.UPLOADING: 0, FixState.UPLOADED: 1, FixState.SENDING: 1, FixState.VERIFYING: 2,
-        FixState.SUCCEEDED: 4,
+        FixState.QUEUED: 0, FixState.UPLOADING: 0, FixState.FETCHING: 0, FixState.UPLOADED: 1, FixState.SENDING: 1,
+        FixState.VERIFYING: 2, FixState.SUCCEEDED: 4,
     }  # fmt: skip
     now = order.get(FixState(fix.state), 0)
     return [Step(label, number < now, number == now) for number, label in enumerate(labels)]

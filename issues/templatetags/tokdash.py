@@ -1,5 +1,6 @@
 """Template tags that every page has."""
 
+import json
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -8,7 +9,10 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from issues.fixes.claiming import holder_of
+from issues.links.catalogue import CATALOGUE
 from issues.links.urls import host_of, is_web_link, shown_url
+from issues.models import Issue
 from issues.sync.troubles import sentence_of
 
 register = template.Library()
@@ -220,6 +224,26 @@ def host_label(links: list[str]) -> str:
 def words(code: str) -> str:
     """An enum value of TokPortal's as words; one that we do not know just as well."""
     return code.replace("_", " ") or "unknown"
+
+
+@register.filter
+def verdict_says(code: str) -> str:
+    """The catalogue's sentence for a verdict."""
+    rule = CATALOGUE.get(code)
+    return rule.say if rule else ""
+
+
+@register.filter
+def holder_name(issue: Issue) -> str:
+    """Who is on it now, an empty string for nobody."""
+    holder = holder_of(issue)
+    return (holder.get_full_name() or holder.email) if holder else ""
+
+
+@register.filter
+def as_json(value: object) -> str:
+    """For a data attribute; the template escapes it."""
+    return json.dumps(value)
 
 
 @register.filter

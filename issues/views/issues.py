@@ -11,11 +11,13 @@ from django.views.decorators.http import require_GET, require_POST
 
 from issues.access import load_editor, load_fix, load_issue, load_membership
 from issues.enums import FixKind, FixState
+from issues.fixes import rehost
+from issues.fixes.claiming import holder_of
+from issues.fixes.link_gate import BadLinkError
 from issues.fixes.outcomes import outcome_of
 from issues.fixes.submit import repair_kinds, submit_links
 from issues.fixes.uploads import cancel_fix
 from issues.forms import LinksForm
-from issues.links.verdicts import judge_link
 from issues.models import Fix, Issue
 from issues.problems import Refusal
 from issues.queries.freshness import Freshness, freshness_of, videos_checked
@@ -34,6 +36,7 @@ def issue_list(request: MemberRequest, team_slug: str) -> HttpResponse:
     shown = list_issues(team, filters, after=request.GET.get("after", ""))
     context = {
         "filters": filters,
+        "picking": filters.tab == "open" and request.membership.can_edit,
         "list": shown,
         "freshness": freshness,
         "videos_checked": videos_checked(team) if freshness.oldest_look else 0,
@@ -50,7 +53,17 @@ def issue_list(request: MemberRequest, team_slug: str) -> HttpResponse:
 def _fingerprint(shown: IssueList, freshness: Freshness) -> str:
     """Changes with what the list shows, and once a minute, so that "2 h left" never grows old."""
     rows = [
-        (row.pk, row.state, row.comment, row.links, row.verdict, row.deadline, row.episode, str(row.video))
+        (
+            row.pk,
+            row.state,
+            row.comment,
+            row.links,
+            row.verdict,
+            row.deadline,
+            row.episode,
+            str(row.video),
+            holder_of(row),
+        )
         for row in shown.page.rows
     ]
     tabs = [tab.count for tab in shown.tabs]
@@ -66,18 +79,20 @@ def issue_detail(request: MemberRequest, team_slug: str, pk: int) -> HttpRespons
     """One issue: both voices, the fix panel, the story."""
     request.membership = load_membership(request.user, team_slug)
     issue = load_issue(request.membership, pk)
-    if request.htmx and request.GET.get("seen") == _fix_fingerprint(issue.fixes.order_by("-created_at").first()):
+    if request.htmx and request.GET.get("seen") == _fingerprint_of(issue, issue.fixes.order_by("-created_at").first()):
         return HttpResponse(status=204)
     return _issue_page(request, issue)
 
 
-def _fix_fingerprint(fix: Fix | None) -> str:
-    """Changes with every step of a fix."""
-    return f"{fix.pk}.{fix.state}.{fix.tries}.{fix.waits}" if fix else "none"
+def _fingerprint_of(issue: Issue, fix: Fix | None) -> str:
+    """Changes with every step of a fix, and with every look at the links."""
+    looked = issue.video.link_checked_at
+    step = f"{fix.pk}.{fix.state}.{fix.tries}.{fix.waits}" if fix else "none"
+    return f"{issue.state}.{step}.{looked.timestamp() if looked else 0:.0f}"
 
 
 def _panel_context(
-    request: MemberRequest, issue: Issue, form: LinksForm | None = None, refusal: str = ""
+    request: MemberRequest, issue: Issue, form: LinksForm | None = None, refusal: Refusal | None = None
 ) -> dict[str, object]:
     story = read_issue(request.membership, issue)
     fix = story.fix
@@ -85,13 +100,15 @@ def _panel_context(
         "story": story,
         "issue": issue,
         "fix": fix,
-        "seen": _fix_fingerprint(fix),
+        "seen": _fingerprint_of(issue, fix),
         "steps": steps_of(fix) if fix and fix.is_unfinished else [],
         "outcome": outcome_of(fix.code, fix.code_details.get("status", 0)) if fix and fix.code else None,
         "kinds": [kind.value for kind in repair_kinds(story.video)],
         "typed": _typed(request, story),
         "form": form,
-        "refusal": refusal,
+        "refusal": refusal.sentence if refusal else "",
+        "can_insist": isinstance(refusal, BadLinkError) or bool(fix and fix.code.startswith("LINK_")),
+        "holder": holder_of(issue),
         "can_edit": request.membership.can_edit,
     }
 
@@ -106,7 +123,9 @@ def _typed(request: MemberRequest, story: IssueStory) -> str:
     return "\n".join(story.video.links) if FixKind.CAROUSEL_URLS in repair_kinds(story.video) else ""
 
 
-def _issue_page(request: MemberRequest, issue: Issue, form: LinksForm | None = None, refusal: str = "") -> HttpResponse:
+def _issue_page(
+    request: MemberRequest, issue: Issue, form: LinksForm | None = None, refusal: Refusal | None = None
+) -> HttpResponse:
     context = _panel_context(request, issue, form, refusal)
     status = 422 if refusal or (form and form.errors) else 200
     template = "issues/_panel.html" if request.htmx and request.htmx.target == "fix-panel" else "issues/detail.html"
@@ -123,9 +142,28 @@ def submit_fix(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
     if not form.is_valid():
         return _issue_page(request, issue, form)
     try:
-        submit_links(issue=issue, links=form.cleaned_data["links"], actor=actor_of(request))
+        submit_links(
+            issue=issue,
+            links=form.cleaned_data["links"],
+            actor=actor_of(request),
+            unchecked=request.POST.get("unchecked") == "1",
+            dry_run=request.POST.get("dry_run") == "1",
+        )
     except Refusal as refusal:
-        return _issue_page(request, load_issue(request.membership, pk), form, refusal.sentence)
+        return _issue_page(request, load_issue(request.membership, pk), form, refusal)
+    return _after_change(request, team_slug, pk)
+
+
+@require_POST
+@login_required
+def submit_copy(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
+    """Copy a link that works to TokPortal's store, and fix with that."""
+    request.membership = load_editor(request.user, team_slug)
+    issue = load_issue(request.membership, pk)
+    try:
+        rehost.submit_copy(issue=issue, link=request.POST.get("link", "")[:4096], actor=actor_of(request))
+    except Refusal as refusal:
+        return _issue_page(request, load_issue(request.membership, pk), None, refusal)
     return _after_change(request, team_slug, pk)
 
 
@@ -145,22 +183,5 @@ def cancel(request: MemberRequest, team_slug: str, fix_id: UUID) -> HttpResponse
     try:
         cancel_fix(fix=fix, actor=actor_of(request))
     except Refusal as refusal:
-        return _issue_page(request, load_issue(request.membership, fix.issue_id), None, refusal.sentence)
+        return _issue_page(request, load_issue(request.membership, fix.issue_id), None, refusal)
     return _after_change(request, team_slug, fix.issue_id)
-
-
-@require_POST
-@login_required
-def check_link(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
-    """What the addresses in the form tell, while they are typed. Nothing is asked of their hosts, nothing is changed.
-
-    A POST all the same: links carry secrets, and addresses of requests end up in logs.
-    """
-    request.membership = load_membership(request.user, team_slug)
-    issue = load_issue(request.membership, pk)
-    typed = [line.strip() for line in request.POST.get("links", "")[:60_000].splitlines() if line.strip()]
-    verdicts = [
-        (number, judge_link(link, needed_until=issue.deadline, now=timezone.now()))
-        for number, link in enumerate(typed[:50], 1)
-    ]
-    return render_page(request, "issues/_link_check.html", {"verdicts": verdicts, "several": len(typed) > 1})

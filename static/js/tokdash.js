@@ -33,6 +33,8 @@ document.addEventListener("click", (event) => {
   }
   const tab = target.closest('[role="tab"]');
   if (tab) selectTab(tab);
+  const question = target.closest("[data-confirm-click]");
+  if (question && !window.confirm(question.dataset.confirmClick)) event.preventDefault();
   const fill = target.closest("[data-fill]");
   if (fill) {
     const field = document.getElementById(fill.dataset.into);
@@ -90,3 +92,41 @@ document.body.addEventListener("htmx:responseError", (event) => {
   }[status];
   toast(words || `Something broke on our side (request ${id}). Nothing that you saved is lost.`, "error");
 });
+
+// The queue's selection: kept by the issues' numbers, so that a refresh of the list does not lose it.
+const picked = new Set();
+const pickedForm = () => document.querySelector("[data-picked]");
+
+function showPicked() {
+  const form = pickedForm();
+  if (!form) return;
+  for (const box of document.querySelectorAll("[data-pick]")) box.checked = picked.has(box.value);
+  const boxes = [...document.querySelectorAll("[data-pick]")];
+  const every = document.querySelector("[data-pick-all]");
+  if (every) every.checked = boxes.length > 0 && boxes.every((box) => box.checked);
+  form.hidden = picked.size === 0;
+  form.querySelector("[data-picked-count]").textContent = String(picked.size);
+  form.querySelector("[data-picked-ids]").replaceChildren(...[...picked].map((key) => {
+    const field = document.createElement("input");
+    Object.assign(field, { type: "hidden", name: "issue", value: key });
+    return field;
+  }));
+}
+
+document.addEventListener("change", (event) => {
+  const box = event.target;
+  if (box.matches?.("[data-pick]")) {
+    if (box.checked) picked.add(box.value);
+    else picked.delete(box.value);
+  } else if (box.matches?.("[data-pick-all]")) {
+    for (const one of document.querySelectorAll("[data-pick]")) {
+      if (box.checked) picked.add(one.value);
+      else picked.delete(one.value);
+    }
+  } else return;
+  showPicked();
+});
+document.addEventListener("click", (event) => {
+  if (event.target.closest?.("[data-picked-clear]")) { picked.clear(); showPicked(); }
+});
+document.body.addEventListener("htmx:afterSettle", showPicked);

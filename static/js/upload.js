@@ -1,12 +1,16 @@
 // Files: chosen, dropped or pasted → announced to our server → PUT straight to TokPortal's store → the fix is sent.
-// Where the browser's own PUT is refused (CORS, network) the same bytes go through our server instead.
-import { toast } from "./tokdash.js";
+// Uppy carries the bytes. Where the browser's own PUT is refused (CORS, network) it sends them through our server.
+import { Sortable } from "../vendor/sortable/sortable.min.js";
+import { Uppy, XHRUpload } from "../vendor/uppy/uppy.min.js";
 
 const csrf = () => JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"];
 const HEAD_BYTES = 64;
+const INDEX_BYTES = 256 * 1024;
+const MAX_BOXES = 100;
 
-class Refused extends Error {}
-class Cancelled extends Error {}
+class Refused extends Error {
+  constructor(message, code) { super(message); this.code = code; }
+}
 
 async function post(url, body) {
   const response = await fetch(url, {
@@ -15,13 +19,35 @@ async function post(url, body) {
     body: body === undefined ? undefined : JSON.stringify(body),
   });
   const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Refused(answer.message || "The server did not accept this. Reload the page and try again.");
+  if (!response.ok) throw new Refused(answer.message || "The server did not accept this. Reload the page and try again.", answer.code);
   return answer;
 }
 
-async function headOf(file) {
-  const bytes = new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer());
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+async function piece(file, at, count) {
+  const bytes = new Uint8Array(await file.slice(at, at + count).arrayBuffer());
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+  return { at, bytes: btoa(text), raw: new DataView(bytes.buffer), length: bytes.length };
+}
+
+// What our server needs to see of a file: its head, and of an MP4 or MOV the heads of its boxes and its index.
+async function piecesOf(file) {
+  const found = [await piece(file, 0, HEAD_BYTES)];
+  const name = (view, at) => String.fromCharCode(view.getUint8(at), view.getUint8(at + 1), view.getUint8(at + 2), view.getUint8(at + 3));
+  const isBoxes = found[0].length >= 16 && ["ftyp", "moov", "mdat", "wide", "free", "skip"].includes(name(found[0].raw, 4));
+  for (let at = 0, count = 0; isBoxes && at + 8 <= file.size && count < MAX_BOXES; count += 1) {
+    const head = await piece(file, at, 16);
+    const short = head.raw.getUint32(0);
+    const size = short === 1 && head.length === 16 ? Number(head.raw.getBigUint64(8)) : short || file.size - at;
+    found.push(head);
+    if (name(head.raw, 4) === "moov") {
+      found.push(await piece(file, at, Math.min(size, INDEX_BYTES)));
+      break;
+    }
+    if (size < 8) break;
+    at += size;
+  }
+  return found.map(({ at, bytes }) => ({ at, bytes }));
 }
 
 export function size(bytes) {
@@ -31,20 +57,25 @@ export function size(bytes) {
   return `${unit && bytes < 100 ? bytes.toFixed(1) : Math.round(bytes)} ${units[unit]}`;
 }
 
+function timeLeft(seconds) {
+  return seconds < 90 ? `${Math.ceil(seconds)} s left` : `${Math.ceil(seconds / 60)} min left`;
+}
+
 class Upload {
   constructor(root) {
     this.root = root;
-    this.files = [];
+    this.entries = []; // File objects, and for a carousel {link, label} for images that stay as they are
     this.input = root.querySelector("input[type=file]");
     this.list = root.querySelector("[data-files]");
     this.status = root.querySelector("[data-status]");
     this.meter = root.querySelector("progress");
     this.send = root.querySelector("[data-send]");
+    this.anyway = root.querySelector("[data-anyway]");
     this.stop = root.querySelector("[data-stop]");
+    this.keep = root.querySelector("[data-keep]");
     this.error = root.querySelector("[data-error]");
     this.several = this.input.multiple;
     this.busy = false;
-    this.request = null;
     this.listen();
   }
 
@@ -58,53 +89,78 @@ class Upload {
       drop.classList.remove("over");
       this.add([...event.dataTransfer.files]);
     });
-    this.root.addEventListener("paste", (event) => this.add([...event.clipboardData.files]));
+    this.onPaste = (event) => {
+      if (!this.root.isConnected) { document.removeEventListener("paste", this.onPaste); return; }
+      if (this.root.closest("[hidden]") || !event.clipboardData.files.length) return;
+      event.preventDefault();
+      this.add([...event.clipboardData.files]);
+    };
+    document.addEventListener("paste", this.onPaste);
     this.send.addEventListener("click", () => this.run());
+    this.anyway.addEventListener("click", () => this.run({ insist: true }));
     this.stop.addEventListener("click", () => this.cancel());
+    this.keep?.addEventListener("click", () => {
+      const links = JSON.parse(this.keep.dataset.keep);
+      this.add(links.map((link, index) => ({ link, label: `Image ${index + 1} as it is now` })));
+      this.keep.hidden = true;
+    });
     window.addEventListener("beforeunload", (event) => { if (this.busy) event.preventDefault(); });
+    if (this.several) {
+      Sortable.create(this.list, {
+        animation: 120,
+        handle: ".thumb, img, .name",
+        onEnd: ({ oldIndex, newIndex }) => {
+          this.entries.splice(newIndex, 0, ...this.entries.splice(oldIndex, 1));
+          this.draw();
+        },
+      });
+    }
   }
 
-  add(files) {
-    if (this.busy || !files.length) return;
-    this.files = this.several ? [...this.files, ...files] : files.slice(0, 1);
+  add(entries) {
+    if (this.busy || !entries.length) return;
+    this.entries = this.several ? [...this.entries, ...entries] : entries.slice(0, 1);
     this.say("");
     this.draw();
   }
 
   draw() {
-    this.list.replaceChildren(...this.files.map((file, index) => this.row(file, index)));
-    this.send.disabled = !this.files.length || this.busy;
-    this.list.hidden = !this.files.length;
+    this.list.replaceChildren(...this.entries.map((entry, index) => this.row(entry, index)));
+    this.send.disabled = !this.entries.some((entry) => entry instanceof File) || this.busy;
+    this.list.hidden = !this.entries.length;
   }
 
-  row(file, index) {
+  row(entry, index) {
     const row = document.getElementById("file-row").content.firstElementChild.cloneNode(true);
-    row.querySelector(".name").textContent = file.name;
-    row.querySelector(".sub").textContent = this.several ? `Image ${index + 1} · ${size(file.size)}` : size(file.size);
-    if (file.type.startsWith("image/")) {
+    const name = entry instanceof File ? entry.name : entry.label;
+    const about = entry instanceof File ? size(entry.size) : "stays";
+    row.querySelector(".name").textContent = name;
+    row.querySelector(".sub").textContent = this.several ? `Image ${index + 1} · ${about}` : about;
+    if (entry instanceof File && entry.type.startsWith("image/")) {
       const picture = document.createElement("img");
       picture.alt = "";
-      picture.src = URL.createObjectURL(file);
+      picture.src = URL.createObjectURL(entry);
       picture.addEventListener("load", () => URL.revokeObjectURL(picture.src));
       row.querySelector(".thumb").replaceWith(picture);
     }
     for (const button of row.querySelectorAll("button")) {
       button.disabled = this.busy;
-      button.setAttribute("aria-label", `${button.getAttribute("aria-label")} ${file.name}`);
+      button.setAttribute("aria-label", `${button.getAttribute("aria-label")} ${name}`);
       const step = { up: -1, down: 1 }[button.dataset.do];
-      button.hidden = Boolean(step) && (!this.several || !this.files[index + step]);
+      button.hidden = Boolean(step) && (!this.several || !this.entries[index + step]);
       button.addEventListener("click", () => {
-        if (step) [this.files[index], this.files[index + step]] = [this.files[index + step], this.files[index]];
-        else this.files.splice(index, 1);
+        if (step) [this.entries[index], this.entries[index + step]] = [this.entries[index + step], this.entries[index]];
+        else this.entries.splice(index, 1);
         this.draw();
       });
     }
     return row;
   }
 
-  say(text) {
+  say(text, { insistable = false } = {}) {
     this.error.textContent = text;
     this.error.hidden = !text;
+    this.anyway.hidden = !insistable;
   }
 
   working(busy) {
@@ -114,81 +170,96 @@ class Upload {
     this.draw();
   }
 
-  async run() {
+  async run({ insist = false } = {}) {
     this.say("");
     this.cancelled = false;
     this.working(true);
-    const total = this.files.reduce((sum, file) => sum + file.size, 0);
-    this.started = performance.now();
-    this.progress(0, total);
+    const files = this.entries.filter((entry) => entry instanceof File);
+    this.progress(0, files.reduce((sum, file) => sum + file.size, 0));
     let alive;
     try {
-      const files = await Promise.all(this.files.map(async (file) => ({ name: file.name, size: file.size, head: await headOf(file) })));
-      this.plan = await post(this.root.dataset.begin, { files });
+      const facts = await Promise.all(this.entries.map(async (entry) => entry instanceof File
+        ? { name: entry.name, size: entry.size, pieces: await piecesOf(entry) } : { link: entry.link }));
+      this.plan = await post(this.root.dataset.begin, { files: facts, insist });
       alive = setInterval(() => post(this.plan.alive).catch(() => {}), 30000);
-      this.started = performance.now();
-      let before = 0;
-      for (const [index, file] of this.files.entries()) {
-        await this.put(file, this.plan.files[index], (sent) => this.progress(before + sent, total));
-        before += file.size;
-        if (index === this.files.length - 1) this.status.textContent = "Uploaded. Handing it to TokPortal…";
-        await post(this.plan.files[index].done);
-      }
+      await this.carry(this.plan.files);
       this.busy = false;
       htmx.ajax("GET", this.root.dataset.panel, { target: "#fix-panel", swap: "outerHTML" });
     } catch (error) {
-      if (this.plan && !(error instanceof Cancelled)) await post(this.plan.cancel).catch(() => {});
+      if (this.plan) await post(this.plan.cancel).catch(() => {});
       this.working(false);
-      this.say(error instanceof Cancelled ? "The upload was cancelled." : error instanceof Refused ? error.message
-        : "The upload broke off. Check your connection and try again: your choice is kept.");
+      if (this.cancelled) this.say("The upload was cancelled.");
+      else if (error instanceof Refused) this.say(error.message, { insistable: error.code === "FILE_DOUBTFUL" });
+      else this.say("The upload broke off. Check your connection and try again: your choice is kept.");
     } finally {
       clearInterval(alive);
-      this.plan = null;
+      this.plan = this.uppy = null;
     }
   }
 
-  // Straight to the store; refused there → a fresh place through our server; refused there too → the person is told.
-  async put(file, steps, onProgress) {
-    const place = await post(steps.presign);
-    try {
-      await this.send_bytes(place.upload_url, file, { "Content-Type": place.content_type }, onProgress);
-    } catch (error) {
-      if (error instanceof Cancelled) throw error;
-      await this.send_bytes(steps.relay, file, { "Content-Type": "application/octet-stream", "X-CSRFToken": csrf() }, onProgress);
-    }
-  }
-
-  send_bytes(url, file, headers, onProgress) {
-    return new Promise((resolve, reject) => {
-      if (this.cancelled) { reject(new Cancelled()); return; }
-      const request = (this.request = new XMLHttpRequest());
-      request.open("PUT", url);
-      for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
-      request.upload.addEventListener("progress", (event) => onProgress(event.loaded));
-      request.addEventListener("load", () => {
-        if (request.status >= 200 && request.status < 300) { resolve(); return; }
-        let message = "";
-        try { message = JSON.parse(request.responseText).message; } catch { /* the store answers XML */ }
-        reject(new Refused(message || "TokPortal's storage refused the file. Try again."));
-      });
-      request.addEventListener("error", () => reject(new Error("network")));
-      request.addEventListener("abort", () => reject(new Cancelled()));
-      request.send(file);
+  // Straight to the store; refused there → through our server; refused there too → the person is told.
+  async carry(steps) {
+    const uppy = (this.uppy = new Uppy({ autoProceed: false }));
+    uppy.use(XHRUpload, {
+      method: "PUT",
+      formData: false,
+      limit: 2,
+      timeout: 120000,
+      endpoint: async (file) => {
+        if (file.meta.relayed) return file.meta.steps.relay;
+        const place = await post(file.meta.steps.presign); // a fresh one for each try
+        return place.upload_url;
+      },
+      headers: (file) => file.meta.relayed
+        ? { "Content-Type": "application/octet-stream", "X-CSRFToken": csrf() }
+        : { "Content-Type": file.meta.steps.content_type },
+      shouldRetry: () => false,
+      getResponseData: () => ({}),
     });
+    this.entries.forEach((entry, index) => {
+      if (!(entry instanceof File)) return;
+      // `relativePath` tells two files of one name apart.
+      uppy.addFile({ name: entry.name, type: entry.type, data: entry, meta: { steps: steps[index], relativePath: String(index) } });
+    });
+    this.started = performance.now();
+    uppy.on("upload-progress", () => {
+      const all = uppy.getFiles();
+      this.progress(all.reduce((sum, file) => sum + (file.progress.bytesUploaded || 0), 0), all.reduce((sum, file) => sum + file.size, 0));
+    });
+    let result = await uppy.upload();
+    const refused = result?.failed ?? [];
+    if (refused.length && !this.cancelled) {
+      for (const file of refused) uppy.setFileMeta(file.id, { relayed: true });
+      this.started = performance.now();
+      result = await uppy.retryAll();
+    }
+    if (this.cancelled) throw new Error("cancelled");
+    const lost = uppy.getFiles().find((file) => file.error || !file.progress.uploadComplete);
+    if (lost) throw this.refusalOf(lost);
+    this.status.textContent = "Uploaded. Handing it to TokPortal…";
+    for (const file of uppy.getFiles()) await post(file.meta.steps.done);
+  }
+
+  refusalOf(file) {
+    try {
+      const answer = JSON.parse(file.response?.body?.text ?? file.response?.text ?? "{}");
+      if (answer.message) return new Refused(answer.message, answer.code);
+    } catch { /* no words of ours */ }
+    return new Error(file.error || "lost");
   }
 
   progress(sent, total) {
     const share = total ? Math.min(sent / total, 1) : 0;
     this.meter.value = share;
-    const seconds = (performance.now() - this.started) / 1000;
-    const left = share > 0.02 && share < 1 && seconds > 1 ? ` · ${Math.ceil(seconds / share - seconds)} s left` : "";
+    const seconds = (performance.now() - (this.started ?? performance.now())) / 1000;
+    const left = share > 0.02 && share < 1 && seconds > 1 ? ` · ${timeLeft(seconds / share - seconds)}` : "";
     this.status.textContent = share >= 1 ? "Uploaded. Waiting for the store…"
       : `Uploading ${Math.round(share * 100)} % · ${size(sent)} of ${size(total)}${left}`;
   }
 
   async cancel() {
     this.cancelled = true;
-    this.request?.abort();
+    this.uppy?.cancelAll();
     if (this.plan) await post(this.plan.cancel).catch(() => {});
   }
 }
@@ -202,8 +273,3 @@ function start(within) {
 
 start(document);
 document.body.addEventListener("htmx:afterSettle", () => start(document));
-document.body.addEventListener("htmx:confirm", (event) => {
-  // A refresh of the panel must not throw away a running upload.
-  if (event.detail.elt.closest?.("[data-uploading]")) event.preventDefault();
-});
-export { toast };

@@ -1,0 +1,74 @@
+"""The read side of the at-risk page: videos that nobody has flagged yet, and that will be."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from issues.enums import VerdictClass
+from issues.fixes.prepared import waiting_for
+from issues.models import PreparedFix, Team, Video
+from issues.queries.pages import Page, decode_cursor, encode_cursor
+from issues.tokportal import constants as c
+
+PAGE_ROWS = 50
+AT_RISK = (VerdictClass.DEAD, VerdictClass.BLOCKED, VerdictClass.WRONG, VerdictClass.EXPIRING)
+
+
+@dataclass(frozen=True, slots=True)
+class RiskyVideo:
+    """A video with the replacement that waits for its flag, where there is one."""
+
+    video: Video
+    prepared: PreparedFix | None
+
+
+@dataclass(frozen=True, slots=True)
+class AtRisk:
+    page: Page[RiskyVideo]
+    total: int
+    checked: int  # videos that are posted later and whose links were looked at
+    waiting: int  # and those that were not yet
+
+
+def _coming(team: Team) -> QuerySet[Video]:
+    """Videos that are with a manager, not flagged, and whose posting is not over."""
+    return Video.objects.filter(
+        bundle__workspace__team=team, bundle__gone_at=None, download_issue=False, deadline__gte=timezone.now()
+    ).exclude(bundle__status__in=c.NOT_FLAGGABLE_STATUSES)
+
+
+def list_at_risk(team: Team, *, after: str = "") -> AtRisk:
+    """Soonest first."""
+    coming = _coming(team)
+    risky = coming.filter(link_class__in=AT_RISK)
+    total = risky.count()
+    rows = risky.select_related("bundle__workspace").order_by("deadline", "pk")
+    cursor = decode_cursor(after, 2) if after else None
+    if cursor and isinstance(cursor[0], str) and isinstance(cursor[1], int):
+        try:
+            moment = datetime.fromisoformat(cursor[0])
+        except ValueError:
+            moment = None
+        if moment:
+            rows = rows.filter(Q(deadline__gt=moment) | Q(deadline=moment, pk__gt=cursor[1]))
+    videos = list(rows[: PAGE_ROWS + 1])
+    more = len(videos) > PAGE_ROWS
+    videos = videos[:PAGE_ROWS]
+    waiting = {entry.video_id: entry for entry in waiting_for(videos)}
+    last = videos[-1] if more else None
+    page = Page(
+        [RiskyVideo(video, waiting.get(video.pk)) for video in videos],
+        encode_cursor(last.deadline.isoformat() if last.deadline else "", last.pk) if last else "",
+    )
+    return AtRisk(
+        page,
+        total,
+        checked=coming.filter(link_checked_at__isnull=False).count(),
+        waiting=coming.filter(link_checked_at=None, link_due_at__isnull=False).count(),
+    )
+
+
+def at_risk_count(team: Team) -> int:
+    return _coming(team).filter(link_class__in=AT_RISK).count()

@@ -1,0 +1,100 @@
+"""The read side of a bulk plan: its rows, how far each has come, and the whole."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from issues.enums import UNFINISHED, BulkState, FixState, RowState
+from issues.fixes.outcomes import outcome_of
+from issues.links.catalogue import CATALOGUE
+from issues.models import BulkFix, BulkRow
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """A row with one word and one sentence for where it stands."""
+
+    row: BulkRow
+    pairs: Sequence[tuple[str, str]]  # each link that changes: before, after
+    verdict_sentence: str
+    status: str  # "checking", "ready", "doubted", "refused", "waiting", "moving", "done", "failed", "undone"
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanView:
+    """A plan as its page shows it."""
+
+    bulk: BulkFix
+    rows: Sequence[PlanRow]
+    checking: int
+    ready: int
+    doubted: int
+    refused: int
+    sent: int  # rows that became fixes, or will
+    done: int
+    failed: int
+    seconds_left: int  # of the countdown
+
+    @property
+    def is_counting(self) -> bool:
+        return self.bulk.state == BulkState.STARTED and self.seconds_left > 0
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether the page has something to wait for."""
+        if self.bulk.state == BulkState.PLANNED:
+            return self.checking > 0
+        return self.bulk.state == BulkState.STARTED and self.done + self.failed < self.sent
+
+    @property
+    def seen(self) -> str:
+        """Changes with whatever the page shows."""
+        states = Counter(row.status for row in self.rows)
+        return f"{self.bulk.state}.{sorted(states.items())}.{self.seconds_left}"
+
+
+def read_plan(bulk: BulkFix) -> PlanView:
+    """All rows of a plan, in one query."""
+    rows = [_row(row) for row in bulk.rows.select_related("fix", "issue")]
+    states = Counter(entry.status for entry in rows)
+    left = 0.0
+    if bulk.state == BulkState.STARTED and bulk.starts_at:
+        left = (bulk.starts_at - timezone.now()).total_seconds()
+    return PlanView(
+        bulk,
+        rows,
+        checking=states["checking"],
+        ready=states["ready"],
+        doubted=states["doubted"],
+        refused=states["refused"],
+        sent=states["waiting"] + states["moving"] + states["done"] + states["failed"],
+        done=states["done"],
+        failed=states["failed"],
+        seconds_left=max(0, int(left + 0.999)),
+    )
+
+
+def _row(row: BulkRow) -> PlanRow:
+    before = [*row.before, *[""] * (len(row.links) - len(row.before))]
+    pairs = [(old, new) for old, new in zip(before, row.links, strict=False) if old != new]
+    rule = CATALOGUE.get(row.verdict)
+    status, sentence = _standing(row)
+    return PlanRow(row, pairs, rule.say if rule else "", status, sentence)
+
+
+def _standing(row: BulkRow) -> tuple[str, str]:
+    fix = row.fix
+    if fix is None:
+        return ("waiting", "Goes out in a moment.") if row.state == RowState.CHOSEN else (row.state, row.message)
+    if fix.state == FixState.SUCCEEDED:
+        return "done", "Fixed and verified."
+    if fix.state in {FixState.QUEUED} and fix.first_sent_at is None:
+        return "waiting", "Waits for its turn."
+    if fix.state in UNFINISHED:
+        return "moving", "Under way."
+    said = outcome_of(fix.code, fix.code_details.get("status", 0))
+    status = "undone" if fix.code == "UNDONE" else "done" if fix.state == FixState.SUPERSEDED else "failed"
+    return status, f"{said.say} {said.next_step}"

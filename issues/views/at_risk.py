@@ -1,0 +1,64 @@
+"""What will break next, and replacements prepared for it."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_GET, require_POST
+
+from issues.access import load_editor, load_membership, load_video
+from issues.fixes.prepared import prepare, withdraw
+from issues.forms import LinksForm
+from issues.problems import Refusal
+from issues.queries.at_risk import list_at_risk
+from issues.views.chrome import MemberRequest, actor_of, render_page
+
+
+@require_GET
+@login_required
+def at_risk(request: MemberRequest, team_slug: str) -> HttpResponse:
+    """Upcoming videos that are not flagged and whose links are dead or end too soon."""
+    request.membership = load_membership(request.user, team_slug)
+    return _page(request)
+
+
+def _page(request: MemberRequest, refusal: str = "", video_id: int = 0) -> HttpResponse:
+    context = {
+        "risk": list_at_risk(request.membership.team, after=request.GET.get("after", "")),
+        "refusal": refusal,
+        "refused_id": video_id,
+        "typed": request.POST.get("links", ""),
+    }
+    return render_page(request, "at_risk/list.html", context, status=422 if refusal else 200)
+
+
+@require_POST
+@login_required
+def video_prepare(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
+    """Keep a replacement until the flag comes."""
+    request.membership = load_editor(request.user, team_slug)
+    video = load_video(request.membership, pk)
+    form = LinksForm(request.POST)
+    if not form.is_valid():
+        return _page(request, "Paste a link.", pk)
+    try:
+        prepare(
+            video=video,
+            links=form.cleaned_data["links"],
+            actor=actor_of(request),
+            unchecked=request.POST.get("unchecked") == "1",
+        )
+    except Refusal as refusal:
+        return _page(request, refusal.sentence, pk)
+    messages.success(request, f"Prepared: it is sent as soon as “{video}” is flagged.")
+    return redirect("at_risk", team_slug)
+
+
+@require_POST
+@login_required
+def video_withdraw(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
+    """Take a prepared replacement back."""
+    request.membership = load_editor(request.user, team_slug)
+    withdraw(video=load_video(request.membership, pk), actor=actor_of(request))
+    messages.success(request, "The prepared replacement was withdrawn.")
+    return redirect("at_risk", team_slug)
