@@ -13,6 +13,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from issues.sandbox.media import mp4
+
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = [
@@ -121,9 +123,10 @@ def wait_for_issues(page: Page, count: int) -> None:
 
 
 def write_clip(path: Path, size: int = 30_000_000) -> Path:
-    """A file that begins like an MP4."""
+    """A file with the boxes of an MP4 around nothing."""
+    content = mp4(size)
     with path.open("wb") as file:
-        file.write(b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom")
+        file.write(content.head)
         file.truncate(size)
     return path
 

@@ -260,7 +260,7 @@ def read_issue(membership: Membership, issue: Issue) -> IssueStory:
         video=video,
         links=links,
         verdict=verdict,
-        looked_at=max((entry.look.checked_at for entry in links if entry.look), default=None),
+        looked_at=max((e.look.checked_at for e in links if e.look and e.look.evidence.get("asked")), default=None),
         looking=bool(video.link_due_at and video.link_due_at <= timezone.now() + timedelta(minutes=3))
         and issue.is_unresolved,
         about_content=is_about_content(issue.comment),

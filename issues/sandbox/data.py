@@ -122,6 +122,8 @@ def fill(world: World, *, seed: int, bundles: int, videos: int, flagged: int, to
             bundle.videos.append(_video(rng, bundle, campaign, position, today))
         world.bundles[bundle.id] = bundle
     _flag_some(rng, world, made, flagged, today)
+    if flagged:
+        _doom_some(world, made, today)
     foreign = _bundle(rng, len(made), today)
     foreign.owner, foreign.title = STRANGER, "Somebody else's campaign"
     foreign.videos.append(_video(rng, foreign, CAMPAIGNS[0], 1, today))
@@ -196,6 +198,28 @@ def _video(rng: random.Random, bundle: Bundle, campaign: Campaign, position: int
     else:
         video.story_image_url = f"https://media.example.com/{slug}-story.jpg"
     return video
+
+
+def _doom_some(world: World, made: list[Bundle], today: date) -> None:
+    """Links of some coming videos that nobody has flagged yet, and that a manager will not be able to open."""
+    signed = (today - timedelta(days=1)).strftime("%Y%m%dT080000Z")
+    links = [
+        "https://gone.example.com/next-week/teaser.mp4",
+        f"https://brightside-media.s3.amazonaws.com/next/cut.mp4?X-Amz-Date={signed}&X-Amz-Expires=172800&X-Amz-Signature=77",
+        f"https://drive.google.com/file/d/{DRIVE[:20]}/view?usp=sharing",
+        "https://forbidden.example.com/next/closing.mp4",
+        "https://render.example.com/next/master.mp4",
+    ]
+    tomorrow = today.isoformat()
+    coming = [
+        video
+        for bundle in made
+        if bundle.status in {"published", "accepted", "in_review"}
+        for video in bundle.videos
+        if video.video_type == "video" and not video.download_issue and (video.target_publish_date or "") > tomorrow
+    ]
+    for video, link in zip(coming[::7], links, strict=False):
+        video.video_url = link
 
 
 def _flag_some(rng: random.Random, world: World, made: list[Bundle], flagged: int, today: date) -> None:
