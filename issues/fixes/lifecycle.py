@@ -81,7 +81,7 @@ def claim_fix(fix_id: UUID | str) -> Claim | None:
     )
     if not taken:
         return None
-    crash_point("fix.claimed")
+    crash_point("fix.claimed", fix_id)
     fix = Fix.objects.select_related("issue__video__bundle", "issue__workspace", "actor").get(pk=fix_id)
     return Claim(fix, fix.fence, outcome_open=fix.state == FixState.SENDING)
 
@@ -158,7 +158,7 @@ class _Driver:
         if self.fix.first_sent_at is None:
             verdict = look_before_sending(self.fix)
             self._check_lease()
-            crash_point("fix.checked")
+            crash_point("fix.checked", self.fix.pk)
             if verdict is not None:
                 self._move(FixState.REJECTED, code=f"LINK_{verdict.code.upper()}")
                 return False
@@ -208,7 +208,7 @@ class _Driver:
             self._update(**fields)
         else:
             self._move(FixState.SENDING, **fields)
-        crash_point("fix.sending")
+        crash_point("fix.sending", self.fix.pk)
         try:
             answer = client.fix_download(
                 self.bundle_id,
@@ -220,7 +220,7 @@ class _Driver:
         except TokPortalError as error:
             self._send_failed(client, error)
             return
-        crash_point("fix.sent")
+        crash_point("fix.sent", self.fix.pk)
         self._check_lease()
         if self.fix.dry_run:
             Workspace.objects.filter(pk=self.workspace.pk).update(confirms_dry_run=answer.dry_run)
@@ -246,7 +246,7 @@ class _Driver:
             accepted_at=timezone.now(),
             code="",
         )
-        crash_point("fix.accepted")
+        crash_point("fix.accepted", self.fix.pk)
         if by_observation and video is not None and asked_at is not None:
             self._succeed(video, asked_at)
 
@@ -272,7 +272,7 @@ class _Driver:
 
     def _check_copy(self, video: VideoPayload, asked_at: datetime) -> None:
         """The flag is gone; where TokPortal's copy can be asked, it must be there, too."""
-        crash_point("fix.read_back")
+        crash_point("fix.read_back", self.fix.pk)
         missing = copy_is_missing(video.video_url) if "video_url" in video.told else ""
         tries = self.fix.verify_tries + 1
         if not missing:
@@ -305,8 +305,8 @@ class _Driver:
                 target_publish_date=video.target_publish_date,
                 target_publish_end_date=video.target_publish_end_date,
             )
-            crash_point("fix.succeeding")
-        crash_point("fix.finished")
+            crash_point("fix.succeeding", self.fix.pk)
+        crash_point("fix.finished", self.fix.pk)
 
     # --- What can go wrong ---------------------------------------------------------------------------------
 

@@ -63,7 +63,7 @@ def copy_to_store(fix: Fix, client: TokPortalClient, *, still_ours: Callable[[],
         )
         if look.warning:
             raise Refusal(look.warning, code="FILE_DOUBTFUL")
-        crash_point("copy.fetched")
+        crash_point("copy.fetched", fix.pk)
         media, _ = MediaFile.objects.update_or_create(
             fix=fix,
             order=1,
@@ -78,7 +78,7 @@ def copy_to_store(fix: Fix, client: TokPortalClient, *, still_ours: Callable[[],
         media.fix = fix
         file.seek(0)
         put_file(media, file, client, on_progress=lambda sent: still_ours())
-    crash_point("copy.stored")
+    crash_point("copy.stored", fix.pk)
     media.refresh_from_db()
     MediaFile.objects.filter(pk=media.pk).update(state=MediaState.UPLOADED, uploaded_at=timezone.now())
     return media, body_of(FixKind.REHOST, [media.source])

@@ -131,7 +131,7 @@ def create_fix(*, issue: Issue, kind: FixKind, actor: Actor, body: str, typed: S
         for name, value in fields.items():
             setattr(fix, name, value)
         fix.save(force_insert=True)
-        crash_point("submit.saved")
+        crash_point("submit.saved", fix.pk)
         current.state = IssueState.FIXING
         current.save(update_fields=["state"])
         changes: Changes = {
@@ -147,7 +147,7 @@ def create_fix(*, issue: Issue, kind: FixKind, actor: Actor, body: str, typed: S
         record(current.team_id, actor, [Event.about_issue(Verb.FIX_SUBMITTED, current, changes, fix_id=fix.pk)])
         if fix.state == FixState.QUEUED and fix.bulk_id is None:
             transaction.on_commit(partial(nudge, "issues.run_fix", str(fix.pk)))
-    crash_point("submit.committed")
+    crash_point("submit.committed", fix.pk)
     return fix
 
 

@@ -76,7 +76,7 @@ def begin_upload(*, issue: Issue, files: Sequence[FileFacts | str], actor: Actor
         for row in rows:
             row.fix = fix
         MediaFile.objects.bulk_create(rows)
-    crash_point("upload.begun")
+    crash_point("upload.begun", fix.pk)
     return fix
 
 
@@ -123,7 +123,7 @@ def presign(media: MediaFile, client: TokPortalClient) -> PresignedUpload:
     MediaFile.objects.filter(pk=media.pk, state=MediaState.WAITING).update(
         public_url=place.public_url, storage_path=place.storage_path
     )
-    crash_point("upload.presigned")
+    crash_point("upload.presigned", media.fix_id)
     return place
 
 
@@ -164,7 +164,7 @@ def put_file(
     client.put_presigned(
         place.upload_url, source, size=media.size, content_type=media.content_type, on_progress=on_progress
     )
-    crash_point("upload.stored")
+    crash_point("upload.stored", media.fix_id)
 
 
 def upload_problem(error: TokPortalError) -> Refusal:
@@ -208,7 +208,7 @@ def note_uploaded(*, media: MediaFile, actor: Actor) -> Fix:
             next_try_at=timezone.now(),
         )
         transaction.on_commit(partial(nudge, "issues.run_fix", str(fix.pk)))
-    crash_point("upload.noted")
+    crash_point("upload.noted", media.fix_id)
     return fix
 
 

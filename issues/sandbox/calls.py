@@ -129,7 +129,7 @@ def fix_download(handler: Handler, app: Any, call: Call, bundle_id: str, positio
         raise ApiFailure(409, c.VIDEO_NO_DOWNLOAD_ISSUE, "This video has no download issue")
     if bundle.status in c.NOT_FLAGGABLE_STATUSES:
         raise ApiFailure(409, c.BUNDLE_INVALID_STATUS, "The bundle is not with a manager", {"status": bundle.status})
-    if call.dry_run:
+    if call.dry_run and app.faults.take(frozenset({"ignore_dry_run"}), "POST", call.path) is None:
         return 200, {"data": video.to_json(), "dry_run": True}
     if world.fix_seconds:
         time.sleep(world.fix_seconds)

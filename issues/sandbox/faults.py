@@ -23,6 +23,7 @@ after the effect (the request is acted on)
   total_pages     value: the listing lies about its pages
   shift_listing   by: entries move between pages
   flag_stays      (fix) 200, but the flag is still set afterwards
+  ignore_dry_run  (fix) a dry run is a real write
 uploads
   presign_expired, presign_wrong_type   the URL handed out will be refused
   short_object    the store keeps fewer bytes than it got
@@ -40,7 +41,9 @@ ANSWER = frozenset(
      "huge", "missing_fields", "null_fields", "wrong_types", "unknown_enums", "new_fields", "duplicate_ids",
      "total_pages", "shift_listing"}
 )  # fmt: skip
-INSIDE = frozenset({"flag_stays", "presign_expired", "presign_wrong_type", "short_object", "cors_refused"})
+INSIDE = frozenset(
+    {"flag_stays", "ignore_dry_run", "presign_expired", "presign_wrong_type", "short_object", "cors_refused"}
+)
 KINDS = BEFORE | ANSWER | INSIDE
 
 

@@ -199,7 +199,7 @@ class Upload {
 
   // Straight to the store; refused there → through our server; refused there too → the person is told.
   async carry(steps) {
-    const uppy = (this.uppy = new Uppy({ autoProceed: false }));
+    const uppy = (this.uppy = new Uppy({ autoProceed: false, logger: { debug() {}, warn() {}, error() {} } }));
     uppy.use(XHRUpload, {
       method: "PUT",
       formData: false,

@@ -39,14 +39,14 @@ def result(figures: dict[str, object]) -> None:
 
 
 @contextmanager
-def own_database() -> Iterator[str]:
+def own_database(*, sqlite: bool = False) -> Iterator[str]:
     """A fresh database on the PostgreSQL of the tests, else a SQLite file; dropped at the end. Sets the environment.
 
     Yields a line that says what is used. Django is set up and migrated inside.
     """
     name = f"tokdash_bench_{uuid.uuid4().hex[:8]}"
     folder = tempfile.TemporaryDirectory(prefix="tokdash-bench-")
-    on_postgres = not why_not(POSTGRES, REDIS)
+    on_postgres = not sqlite and not why_not(POSTGRES, REDIS)
     if on_postgres:
         import psycopg
 
