@@ -12,12 +12,13 @@ from issues import pulse, retention
 from issues.audit import Actor
 from issues.checks import background
 from issues.enums import Origin
-from issues.fixes import bulk, lifecycle, prepared, uploads
+from issues.fixes import bulk, claims, lifecycle, prepared, uploads
 from issues.models import Workspace
 from issues.notify import keys
 from issues.nudge import nudge
 from issues.problems import Refusal
-from issues.sync import claims, shifts
+from issues.sync import claims as sync_claims
+from issues.sync import shifts
 
 # One batch of link checks at a time in a process: it has threads of its own.
 _link_checks = threading.BoundedSemaphore(1)
@@ -54,14 +55,14 @@ def resume_fixes() -> None:
     prepared.send_prepared()
     bulk.cancel_undone()
     send_plans()
-    for fix_id in lifecycle.due_fixes():
+    for fix_id in claims.due_fixes():
         nudge("issues.run_fix", str(fix_id))
 
 
 @shared_task(name="issues.sync_due_workspaces")
 def sync_due_workspaces() -> None:
     """Every few seconds: wake a worker for each workspace that wants a runner and has none."""
-    for workspace in claims.due_workspaces():
+    for workspace in sync_claims.due_workspaces():
         nudge("issues.sync_workspace", str(workspace.pk))
 
 
@@ -70,7 +71,7 @@ def sync_due_workspaces() -> None:
 def sync_workspace(workspace_id: str) -> None:
     """One shift for a workspace, unless somebody works on it or nothing is to be done yet; then ask for the next."""
     workspace = Workspace.objects.filter(pk=workspace_id).first()
-    if workspace is None or shifts.is_stopping() or workspace not in claims.due_workspaces():
+    if workspace is None or shifts.is_stopping() or workspace not in sync_claims.due_workspaces():
         return
     if not _shifts.acquire(blocking=False):
         return  # this process has its hands full: another one, or the next tick
@@ -80,7 +81,7 @@ def sync_workspace(workspace_id: str) -> None:
         return  # paused, refused or taken by another worker meanwhile
     finally:
         _shifts.release()
-    if workspace in claims.due_workspaces():
+    if workspace in sync_claims.due_workspaces():
         nudge("issues.sync_workspace", workspace_id)
 
 

@@ -15,8 +15,14 @@ PASSWORD = "a long password 1"
 OPERATOR = Actor(name="Operator", origin=Origin.COMMAND)
 
 MP4 = mp4(2000).part(0, 2000)
-# What the browser announces of it.
-PIECES = [{"at": 0, "bytes": b64encode(MP4[:64]).decode()}]
+
+
+def pieces(content: bytes) -> list[dict[str, Any]]:
+    """What the browser announces of a file."""
+    return [{"at": 0, "bytes": b64encode(content[:64]).decode()}]
+
+
+PIECES = pieces(MP4)
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + b"\x00" * 200
 
 

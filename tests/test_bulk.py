@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from issues.enums import BulkState, FixState, IssueState, RowState
 from issues.fixes import bulk
-from issues.fixes.lifecycle import claim_fix, drive_fix
+from issues.fixes.claims import claim_fix
+from issues.fixes.lifecycle import drive_fix
 from issues.fixes.tables import read_table
 from issues.models import AuditEvent, Fix, Issue
 from issues.problems import Refusal

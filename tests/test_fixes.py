@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from issues.audit import Actor
 from issues.enums import FixState, IssueState, Origin
-from issues.fixes import lifecycle
-from issues.fixes.lifecycle import claim_fix, drive_fix, due_fixes
+from issues.fixes.claims import LEASE_SECONDS, claim_fix, due_fixes
+from issues.fixes.lifecycle import drive_fix
 from issues.fixes.moves import MOVES, MoveError, move
 from issues.fixes.outcomes import OUTCOMES
 from issues.fixes.submit import FixUnderwayError, submit_links
@@ -197,7 +197,7 @@ def test_a_dead_workers_fix_is_free_after_its_lease(video_issue, actor, small_sa
 
 
 def test_leases_are_short_enough_to_resume_within_40_seconds():
-    assert lifecycle.LEASE_SECONDS + 5 + 5 < 40
+    assert LEASE_SECONDS + 5 + 5 < 40
 
 
 # --- Moves -------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from django.db import connection
 from issues.audit import Actor
 from issues.audit.verify import verify_team
 from issues.enums import Origin
-from issues.fixes.lifecycle import claim_fix
+from issues.fixes.claims import claim_fix
 from issues.fixes.submit import FixUnderwayError, submit_links
 from issues.models import Fix, Issue, Membership, Workspace
 from issues.problems import Refusal

@@ -12,7 +12,8 @@ from django.utils import timezone
 from issues.audit import Actor
 from issues.enums import CAN_EDIT, UNRESOLVED, FixState, MediaState
 from issues.fixes.bulk import find_issues
-from issues.fixes.lifecycle import LEASE_SECONDS, drive_fix
+from issues.fixes.claims import LEASE_SECONDS
+from issues.fixes.lifecycle import drive_fix
 from issues.fixes.moves import MoveError, move
 from issues.fixes.outcomes import outcome_of
 from issues.fixes.sniff import pieces_of

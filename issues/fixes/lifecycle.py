@@ -8,18 +8,17 @@ again under the same key.
 
 import logging
 import random
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q
 from django.utils import timezone
 
 from issues.audit import Actor, Changes
 from issues.crash import crash_point
-from issues.enums import DRIVEN, FixKind, FixState
+from issues.enums import FixKind, FixState
+from issues.fixes.claims import LEASE_SECONDS, Claim, claim_fix
 from issues.fixes.link_gate import copy_is_missing, look_before_sending
 from issues.fixes.moves import move
 from issues.fixes.rehost import copy_to_store
@@ -46,44 +45,12 @@ from issues.tokportal.payloads import FixAnswer, VideoPayload
 
 logger = logging.getLogger(__name__)
 
-LEASE_SECONDS = 20
 MAX_SENDS = 4  # with an open outcome, then a person decides
 MAX_WAITS = 8  # without a connection
 MAX_VERIFY_TRIES = 6
 MAX_COPIES = 4  # tries to bring a file into TokPortal's store
 GIVE_UP_AFTER = timedelta(hours=24)
 WAIT_FOR_FIRST_SEND = timedelta(minutes=30)
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A worker's hold on a fix. `outcome_open`: it was found in `sending`, so an earlier send may have worked."""
-
-    fix: Fix
-    fence: int
-    outcome_open: bool
-
-
-def due_fixes(limit: int = 50) -> list[UUID]:
-    """Fixes that wait for a worker: their time has come and nobody holds them. Soonest first."""
-    now = timezone.now()
-    free = Q(lease_until=None) | Q(lease_until__lt=now)
-    found = Fix.objects.filter(free, state__in=DRIVEN, next_try_at__lte=now).order_by("next_try_at")
-    return list(found.values_list("pk", flat=True)[:limit])
-
-
-def claim_fix(fix_id: UUID | str) -> Claim | None:
-    """Take the fix if it is due and free, else `None`."""
-    now = timezone.now()
-    free = Q(lease_until=None) | Q(lease_until__lt=now)
-    taken = Fix.objects.filter(free, pk=fix_id, state__in=DRIVEN, next_try_at__lte=now).update(
-        fence=F("fence") + 1, lease_until=now + timedelta(seconds=LEASE_SECONDS)
-    )
-    if not taken:
-        return None
-    crash_point("fix.claimed", fix_id)
-    fix = Fix.objects.select_related("issue__video__bundle", "issue__workspace", "actor").get(pk=fix_id)
-    return Claim(fix, fix.fence, outcome_open=fix.state == FixState.SENDING)
 
 
 def drive_fix(fix_id: UUID | str) -> bool:

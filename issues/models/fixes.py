@@ -78,7 +78,7 @@ class Fix(models.Model):
             ),
         ]
         indexes = [
-            # fixes.lifecycle.due_fixes
+            # fixes.claims.due_fixes
             models.Index(
                 fields=["next_try_at"], name="fix_due", condition=Q(state__in=[s.value for s in sorted(DRIVEN)])
             ),

@@ -198,7 +198,7 @@ class Browser:
             return None
 
     def until_answered(self, method: str, path: str, **options: Any) -> requests.Response:
-        for _ in range(5):
+        for _ in range(50):
             answer = self.ask(method, path, **options)
             if answer is not None:
                 return answer
