@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 
-.PHONY: help install demo test check tests browser lint types lock bench-sync screenshots clean
+.PHONY: help install demo test check tests browser lint types lock bench-sync bench-fixes screenshots clean
 
 help:
 	@echo "make demo         a running TokDash with a sandbox TokPortal (Ctrl-C ends it)"
@@ -12,6 +12,7 @@ help:
 	@echo "make install      .venv/ from the locks"
 	@echo "make screenshots  the pictures in docs/screenshots/"
 	@echo "make bench-sync   how soon a flag is seen, and what that costs (some ten minutes)"
+	@echo "make bench-fixes  what survives a kill, and what a fix costs (PARTS=..., all: some forty minutes)"
 	@echo "make lock         write the locks anew from requirements/*.in"
 	@echo "make clean        remove .venv/ and var/"
 
@@ -37,6 +38,9 @@ check: install
 # Makes the figures of the README; `PARTS="plan webhooks"` runs some of them.
 bench-sync: install
 	@$(BIN)/python -m tests.bench.sync $(PARTS)
+
+bench-fixes: install
+	@$(BIN)/python -m tests.bench.fixes $(PARTS)
 
 screenshots: install
 	@$(BIN)/python -m tests.make_screenshots

@@ -22,7 +22,7 @@ POST_FAULTS = [
     ({"kind": STATUS, "status": 429, "code": c.RATE_LIMIT_EXCEEDED, "headers": {"Retry-After": "0"}}, 1, S.SUCCEEDED, 1),
     ({"kind": STATUS, "status": 429, "code": c.RATE_LIMIT_EXCEEDED}, 1, S.SUCCEEDED, 1),
     ({"kind": STATUS, "status": 429, "code": c.RATE_LIMIT_EXCEEDED, "headers": {"Retry-After": "0"}, "details": {"retry_after_seconds": 3}}, 1, S.SUCCEEDED, 1),
-    ({"kind": STATUS, "status": 429, "code": c.RATE_LIMIT_EXCEEDED, "headers": {"Retry-After": "0"}}, 20, S.SUCCEEDED, 1),
+    ({"kind": STATUS, "status": 429, "code": c.RATE_LIMIT_EXCEEDED, "headers": {"Retry-After": "1"}}, 20, S.SUCCEEDED, 1),
     ({"kind": STATUS, "status": 429, "code": "capacity_cooldown"}, 1, S.SUCCEEDED, 1),
     *(({"kind": STATUS, "status": status}, 1, S.SUCCEEDED, 1) for status in (500, 502, 503, 504)),
     ({"kind": STATUS, "status": 500, "sticky": True}, 1, S.NEEDS_HUMAN, 0),

@@ -286,7 +286,7 @@ def test_the_life_of_a_fix(swept, workspace, actor, small_sandbox, settings):
     }  # fmt: skip
     run_state_machine_as_test(
         FixLife,
-        settings=settings_of(max_examples=25, stateful_step_count=20),
+        settings=settings_of(max_examples=30, stateful_step_count=20),
     )
 
 

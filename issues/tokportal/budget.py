@@ -38,7 +38,7 @@ class Lane(Enum):
     @property
     def share(self) -> float:
         """The share of the bucket that the lane may empty."""
-        return _SHARES[self]
+        return SHARES[self]
 
     @property
     def reserve(self) -> float:
@@ -51,7 +51,7 @@ class Lane(Enum):
         return self in {Lane.SYNC, Lane.LINKS}
 
 
-_SHARES = {Lane.INTERACTIVE: 0.95, Lane.FIX: 0.85, Lane.SYNC: 0.5, Lane.LINKS: 0.25}
+SHARES = {Lane.INTERACTIVE: 0.95, Lane.FIX: 0.85, Lane.SYNC: 0.5, Lane.LINKS: 0.25}
 _RESERVES = {Lane.INTERACTIVE: 0.0, Lane.FIX: 0.2, Lane.SYNC: 0.05, Lane.LINKS: 0.02}
 RESERVE_SHARE = 0.97
 # A little below what TokPortal grants. The bucket itself forgives requests that bunch up on the way: no lane empties

@@ -213,12 +213,12 @@ class Browser:
         begin = f"/t/{self.slug}/issues/{issue.pk}/uploads/"
         body = {"files": [{"name": "a.mp4", "size": len(factories.MP4), "pieces": factories.PIECES}]}
         answer = self.ask("POST", begin, json=body)
-        if answer is None:
+        while answer is None or answer.status_code != 201:
             # The person finds an upload that never began, cancels it, and starts again.
             page = self.until_answered("GET", f"/t/{self.slug}/issues/{issue.pk}/").text
             if found := re.search(r"/t/[^\"]+/fixes/[0-9a-f-]+/cancel/", page):
                 self.until_answered("POST", found[0])
-            answer = self.until_answered("POST", begin, json=body)
+            answer = self.ask("POST", begin, json=body)
         [steps] = answer.json()["files"]
         # The store is asked through the relay, so that our server has a part in it.
         for method, step in (("POST", "presign"), ("PUT", "relay"), ("POST", "done")):
