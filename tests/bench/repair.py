@@ -1,5 +1,6 @@
 """How quick and how light a repair is: click to send, a silent Redis, uploads beside curl, the relay's memory, checks."""
 
+import os
 import resource
 import socket
 import statistics
@@ -177,7 +178,7 @@ def _session_of(session: int) -> list[Path]:
 
 def _resident(process: Path) -> int:
     """Bytes in memory."""
-    with suppress(OSError):
+    with suppress(OSError, IndexError):
         return int((process / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return 0
 
