@@ -137,3 +137,24 @@ def test_a_worker_killed_around_the_send_leaves_one_effect(installation, small_s
     assert [(i["bundle_id"], i["position"]) for i in fixed] == [(bundle["id"], video["position"])]
     assert installation.json("verify_audit", "bright-team")["ok"]
     print(json.dumps({"database": connection.vendor, "fault": fault, "resumed_after_s": round(took, 1)}))
+
+
+def test_the_kill_matrix_in_short():
+    """`make bench-fixes` kills twenty times at each of sixteen points; here once at some, on this run's database."""
+    on_postgres = connection.vendor == "postgresql"
+    environment = dict(os.environ)
+    if on_postgres:
+        number = 12 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+        environment["TEST_DATABASE_URL"] = os.environ["DATABASE_URL"]
+        environment["TEST_REDIS_URL"] = os.environ["CELERY_BROKER_URL"].rsplit("/", 1)[0] + f"/{number}"
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "tests.bench.kills", "postgres" if on_postgres else "sqlite", "1",
+            "fix.accepted", "copy.stored", "submit.committed", "upload.noted",
+        ],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=400, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert (found["kills"], found["lost"], found["doubled"]) == (6, 0, 0), done.stdout
+    assert found["resume_max_s"] <= 40, done.stdout
