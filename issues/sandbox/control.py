@@ -9,7 +9,7 @@
 | `POST /_sandbox/bundle` `{bundle_id, remove?, ...}` | change a bundle's fields, or remove it |
 | `POST /_sandbox/faults` `{kind, ...}` / `DELETE` | inject a fault (see faults.py) / remove all |
 | `POST /_sandbox/keys` `{key, owner?, scopes?, revoked?}` | add or change a key |
-| `POST /_sandbox/settings` `{latency?, fix_seconds?, rate?, clock_offset?}` | seconds; requests a minute |
+| `POST /_sandbox/settings` `{latency?, fix_seconds?, rate?, clock_offset?, store_speed?}` | s, s, 1/min, s, bytes/s |
 | `POST /_sandbox/refuse` `{seconds}` | refuse connections for so long |
 | `POST /_sandbox/event` `{type, data, times?, event_id?, seconds_off?, bad_signature?}` | deliver a webhook |
 """
@@ -81,7 +81,7 @@ def _change(app: Any, name: str, method: str, body: dict[str, Any]) -> Any:
             world.add_key(body["key"], body.get("owner", OWNER), tuple(body.get("scopes", ["*"])))
         world.keys[body["key"]].revoked = bool(body.get("revoked", False))
     elif name == "settings":
-        for field in ("latency", "fix_seconds", "clock_offset"):
+        for field in ("latency", "fix_seconds", "clock_offset", "store_speed"):
             if field in body:
                 setattr(world, field, float(body[field]))
         if "rate" in body:

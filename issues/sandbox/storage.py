@@ -110,8 +110,11 @@ class StorageHandler(Handler):
         left = self.content_length()
         self.body_read = True
         size = 0
+        started = time.monotonic()
         with store.file(key).open("wb") as file:
             while left > 0:
+                if world.store_speed and (early := size / world.store_speed - (time.monotonic() - started)) > 0.005:
+                    time.sleep(early)
                 chunk = self.rfile.read(min(left, 65536))
                 if not chunk:
                     self.close_connection = True

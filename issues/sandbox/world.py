@@ -120,6 +120,7 @@ class World:
         self.requests = 0  # authenticated ones, those over the limit included
         self.latency = 0.0  # seconds added to each answer
         self.fix_seconds = 0.0  # how long a fix-download takes
+        self.store_speed = 0.0  # bytes a second that the object store takes of one PUT; 0: as fast as it can
         self.clock_offset = 0.0  # seconds by which TokPortal's clock is off
 
     # --- Keys and the bucket -------------------------------------------------------------------------------
