@@ -240,6 +240,7 @@ def test_a_prepared_replacement_goes_out_with_the_flag(calm_video, workspace, ac
         "fix.submitted",
     ]
     assert fix.actor_name == actor.name
+    assert story.get(verb="fix.submitted").changes["prepared"] == [None, True]
 
 
 def test_a_withdrawn_one_does_not(calm_video, workspace, actor, small_sandbox):

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from issues.checks.store import keep, media_kind_of, own_hosts, verdict_of, worst
+from issues.checks.store import digest_of, keep, media_kind_of, own_hosts, verdict_of, worst
 from issues.enums import UNRESOLVED, VerdictClass
 from issues.links.catalogue import Verdict
 from issues.links.check import Report, check_link
@@ -100,7 +100,8 @@ def note_looks(video: Video, reports: dict[str, Report]) -> None:
     """Write down what was seen, on the video and on its open issue, and when to look again."""
     team: Team = video.bundle.workspace.team
     with transaction.atomic():
-        looks = {link: keep(team.pk, link, report) for link, report in reports.items()}
+        # In one order for everybody: two slots may have links in common.
+        looks = {link: keep(team.pk, link, reports[link]) for link in sorted(reports, key=digest_of)}
         current = Video.objects.select_for_update().filter(pk=video.pk).first()
         if current is None:
             return

@@ -139,6 +139,7 @@ def create_fix(*, issue: Issue, kind: FixKind, actor: Actor, body: str, typed: S
             "kind": [None, kind.value],
             **({"unchecked": [None, True]} if fix.unchecked else {}),
             **({"dry_run": [None, True]} if fix.dry_run else {}),
+            **({"prepared": [None, True]} if fix.prepared_id else {}),
             "links": [[shown_url(link) for link in current.links], [shown_url(link) for link in typed] or None],
         }
         if actor.user and current.claimed_by_id in {None, actor.user.pk}:

@@ -216,6 +216,8 @@ def _sentence(verb: Verb | None, event: AuditEvent) -> str:
         return f"saw that the manager now says: “{comment}”" if comment else "saw that the flagged video changed"
     if verb == Verb.FIX_SUBMITTED:
         links = _after(event, "links")
+        if isinstance(links, list) and links and _after(event, "prepared"):
+            return f"had prepared a replacement, which is sent now: {links[0]}"
         if isinstance(links, list) and links:
             return f"gave a new link: {links[0]}" if len(links) == 1 else f"gave {len(links)} new image links"
         return "began to upload a replacement"

@@ -52,6 +52,7 @@ def _form(request: MemberRequest, refusal: str = "") -> HttpResponse:
         "all": bool(said.get("all")),
         "filters": IssueFilters.parse(said),
         "refusal": refusal,
+        "recent": team.bulk_fixes.exclude(state="planned").order_by("-created_at")[:5],
         "most": bulk.MAX_ROWS,
     }
     return render_page(request, "bulk/new.html", context, status=422 if refusal else 200)
