@@ -149,3 +149,38 @@ def test_an_unfinished_video_is_told_before_a_byte_goes_out(page, demo, tmp_path
     page.get_by_role("button", name="Upload and send the fix").click()
     expect(page.locator("[data-error]")).to_have_text("“cut.mp4” is incomplete: its export was not finished.")
     expect(page.get_by_role("button", name="Upload it anyway")).to_be_visible()
+
+
+def test_one_image_of_a_carousel_is_replaced_and_the_rest_stays(page, demo, tmp_path):
+    control = SandboxControl(demo.sandbox_origin)
+    before = len(control.ledger("fix"))
+    picture = tmp_path / "new.jpg"
+    picture.write_bytes(b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01" + bytes(2000) + b"\xff\xd9")
+    page.goto(demo.url + TEAM + "/")
+    page.locator("tr.link-row", has_text="image 2 is not loading").first.get_by_role("link").first.click()
+    page.get_by_role("tab", name="Images").click()
+    page.get_by_role("button", name="Start from the 4 images as they are").click()
+    rows = page.locator("[data-files] > li")
+    expect(rows).to_have_count(4)
+    rows.nth(1).get_by_role("button", name="Remove").click()
+    page.locator("#file-input").set_input_files(picture)
+    expect(rows).to_have_count(4)
+    for _ in range(2):
+        page.locator("[data-files] > li", has_text="new.jpg").get_by_role("button", name="Move up").click()
+    expect(rows.nth(1)).to_contain_text("new.jpg")
+    fits(page)
+    page.get_by_role("button", name="Upload and send the fix").click()
+    expect(page.get_by_text("Fixed and verified.")).to_be_visible(timeout=30_000)
+    sent = control.ledger("fix")[before:][-1]["body"]["carousel_images"]
+    assert [source.startswith("images/") for source in sent] == [False, True, False, False]
+
+
+def test_a_video_goes_up_with_progress(page, demo, tmp_path):
+    clip = b.write_clip(tmp_path / "final.mp4", 60_000_000)
+    page.goto(demo.url + TEAM + "/")
+    page.locator("tr.link-row", has_text="www.dropbox.com").first.get_by_role("link").first.click()
+    page.get_by_role("tab", name="File").click()
+    page.locator("#file-input").set_input_files(clip)
+    page.get_by_role("button", name="Upload and send the fix").click()
+    expect(page.locator("[data-status]")).to_contain_text("of 60.0 MB")
+    expect(page.get_by_text("Fixed and verified.")).to_be_visible(timeout=40_000)

@@ -1,7 +1,10 @@
 """The repository itself: what is documented is what is read, and what is vendored is what is said."""
 
 import hashlib
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,3 +74,22 @@ def test_readme_names_every_command():
     text = (ROOT / "README.md").read_text()
     for path in (ROOT / "issues" / "management" / "commands").glob("[a-z]*.py"):
         assert path.stem in text, path.stem
+
+
+@pytest.mark.parametrize("name", ["TOKDASH_OUTSIDE_WORLD", "TOKDASH_CRASH_AT"])
+def test_what_is_for_trials_is_refused_on_a_site_that_others_reach(name):
+    environment = {
+        "PATH": os.environ["PATH"], "SECRET_KEY": "x" * 60, "DATABASE_URL": "sqlite:///:memory:",
+        "TOKDASH_FIELD_KEYS": "k1:MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA=", name: "http://127.0.0.1:8703",
+    }  # fmt: skip
+
+    def start(site):
+        return subprocess.run(
+            [sys.executable, "-c", "import tokdash.settings"], cwd=ROOT, capture_output=True, text=True, check=False,
+            env={**environment, "TOKDASH_SITE_URL": site},
+        )  # fmt: skip
+
+    refused = start("https://dash.agency.example")
+    assert refused.returncode
+    assert f"{name} must not be set on a site that others reach" in refused.stderr
+    assert start("http://127.0.0.1:8000").returncode == 0
