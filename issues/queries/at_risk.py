@@ -68,7 +68,3 @@ def list_at_risk(team: Team, *, after: str = "") -> AtRisk:
         checked=coming.filter(link_checked_at__isnull=False).count(),
         waiting=coming.filter(link_checked_at=None, link_due_at__isnull=False).count(),
     )
-
-
-def at_risk_count(team: Team) -> int:
-    return _coming(team).filter(link_class__in=AT_RISK).count()
