@@ -17,7 +17,7 @@ SHOWN = b.ROOT / "docs" / "screenshots"
 IN_README = ("issues-wide-light", "issue-wide-light", "fixed-wide-dark", "issues-phone-dark")
 TEAM = "/t/brightside-agency"
 SIZES = {"wide": (1440, 900), "phone": (390, 844)}
-PAGES = {"issues": "/", "bundles": "/bundles/", "history": "/history/", "workspaces": "/settings/workspaces/",
+PAGES = {"issues": "/", "at-risk": "/at-risk/", "fix-many": "/bulk/new/?all=1", "bundles": "/bundles/", "history": "/history/", "workspaces": "/settings/workspaces/",
          "members": "/settings/members/"}  # fmt: skip
 
 
@@ -34,6 +34,7 @@ def main() -> None:
                         suffix = f"{size}-{'dark' if dark else 'light'}"
                         b.log_in(page, demo.url)
                         b.wait_for_issues(page, 20)
+                        _wait_for_looks(page)
                         if size == "wide" and not dark:
                             _fill_webhooks(page, demo, control)
                         for name, path in PAGES.items():
@@ -64,6 +65,15 @@ def main() -> None:
     SHOWN.mkdir(parents=True, exist_ok=True)
     for name in IN_README:
         shutil.copy(TARGET / f"{name}.png", SHOWN)
+
+
+def _wait_for_looks(page: Page) -> None:
+    """Until the links of the issues were opened."""
+    for _ in range(40):
+        if not page.get_by_text("Not checked").count():
+            return
+        page.wait_for_timeout(500)
+        page.reload()
 
 
 def _fill_webhooks(page: Page, demo: b.Demo, control: SandboxControl) -> None:

@@ -14,11 +14,9 @@ from issues.fixes import claiming, link_gate, rehost
 from issues.fixes.link_gate import BadLinkError
 from issues.fixes.prepared import prepare, send_prepared, withdraw
 from issues.fixes.submit import submit_links
-from issues.links.media import HEAD_BYTES, Pieces, examine, kind_of
 from issues.links.network import NameMissingError
 from issues.models import AuditEvent, Fix, Issue, LinkCheck, PreparedFix, Video
 from issues.problems import Refusal
-from issues.sandbox import media as clips
 from issues.sync.sweeps import sweep_workspace
 from tests import factories
 from tests.driving import GOOD, drive, effects, verbs
@@ -304,6 +302,15 @@ def test_the_copy_is_asked_where_it_can_be(video_issue, actor, small_sandbox):
     assert link_gate.copy_is_missing("https://no-such.invalid/x.mp4") == ""
 
 
+def test_tokportals_own_copy_is_never_at_risk(video_issue, actor, workspace):
+    """The sandbox's store has a loopback address: what was opened is not called private."""
+    drive(submit_links(issue=video_issue, links=[GOOD], actor=actor))
+    sweep_workspace(workspace, actor=Actor.system(Origin.SYNC))
+    Video.objects.filter(pk=video_issue.video_id).update(link_due_at=timezone.now())
+    tasks.check_links()
+    assert Video.objects.get(pk=video_issue.video_id).link_verdict == "tokportal_copy_ok"
+
+
 def test_a_dry_run_that_is_confirmed_changes_nothing(video_issue, actor, small_sandbox):
     fix = drive(submit_links(issue=video_issue, links=[GOOD], actor=actor, dry_run=True))
     assert (fix.state, fix.code) == (FixState.CANCELLED, "DRY_RUN_OK")
@@ -353,48 +360,3 @@ def test_the_second_one_gets_the_first_ones_fix(page, as_user, alice, video_issu
     assert "Bob Editor has sent a fix for this already" in answer.content.decode()
     assert 'aria-current="step"' in answer.content.decode()
     assert Fix.objects.count() == 1
-
-
-# --- Files by their bytes ----------------------------------------------------------------------------------
-
-
-def whole(content):
-    return Pieces([(0, content.part(0, content.size))])
-
-
-@pytest.mark.parametrize("index", ["first", "last"])
-def test_an_mp4_is_read_wherever_its_index_stands(index):
-    found = examine(whole(clips.mp4(5000, index=index)), 5000)
-    assert (found.kind, found.has_index, found.has_video, found.has_sound, found.seconds) == (
-        "video/mp4",
-        True,
-        True,
-        True,
-        31.0,
-    )
-
-
-def test_without_its_index_or_its_end_it_is_told():
-    assert examine(whole(clips.mp4(5000, index="missing")), 5000).has_index is False
-    content = clips.mp4(5000).part(0, 3000)
-    found = examine(Pieces([(0, content)]), 3000)
-    assert found.expected == 5000
-
-
-def test_bytes_that_are_not_at_hand_accuse_nobody():
-    found = examine(Pieces([(0, clips.mp4(5000, index="last").part(0, HEAD_BYTES))]), 5000)
-    assert (found.has_index, found.has_video) == (None, None)
-
-
-@pytest.mark.parametrize(
-    ("head", "kind"),
-    [
-        (b"\xff\xd8\xff\xe0", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"), (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "image/webp"),
-        (b"RIFF\x00\x00\x00\x00WAVEfmt ", "audio/wav"), (b"\x00\x00\x00\x18ftypheic", "image/heic"), (b"\x00\x00\x00\x18ftypM4A ", "audio/mp4"),
-        (b"\x1a\x45\xdf\xa3\x01webm", "video/webm"), (b"PK\x03\x04", "application/zip"), (b"<!DOCTYPE html>", "text/html"),
-        (b"  <HTML>", "text/html"), (b"<?xml version", "text/xml"), (b'{"a": 1}', "application/json"), (b"hello there", "text/plain"),
-        (b"#EXTM3U\n", "application/vnd.apple.mpegurl"), (b"\x9d\x01\xfe\xee\x00\x13", ""), (b"", ""),
-    ],
-)  # fmt: skip
-def test_magic_bytes(head, kind):
-    assert kind_of(head) == kind
