@@ -289,6 +289,11 @@ def test_the_life_of_a_fix(swept, workspace, actor, small_sandbox, settings):
         settings=settings_of(max_examples=30, stateful_step_count=20),
     )
 
+    # The days were full enough: every kind of end was met.
+    ends = set(Fix.objects.values_list("state", flat=True))
+    assert ends >= {"succeeded", "rejected", "superseded", "cancelled"}
+    assert small_sandbox.control.ledger("fix")
+
 
 class _Endless(list):
     """The slots, again and again: each example starts with a new episode of its slot."""
