@@ -7,14 +7,15 @@ from django.db.models import QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
-from issues.models import BulkFix, Bundle, Fix, Issue, MediaFile, Membership, Team, User, Video, Workspace
+from issues.audit.checkpoints import base_of
+from issues.models import AuditEvent, BulkFix, Bundle, Fix, Issue, MediaFile, Membership, Team, User, Video, Workspace
 
 
 def load_membership(user: object, slug: str) -> Membership:
     """The user's membership in the team. Raises Http404 for everybody else: other teams do not exist."""
     if not isinstance(user, User) or not user.is_active:
         raise Http404
-    return get_object_or_404(Membership.objects.select_related("team", "user"), team__slug=slug, user=user)
+    return get_object_or_404(Membership.objects.select_related("team__audit_watch", "user"), team__slug=slug, user=user)
 
 
 def load_editor(user: object, slug: str) -> Membership:
@@ -35,6 +36,11 @@ def load_owner(user: object, slug: str) -> Membership:
 
 def issues_of(team: Team) -> QuerySet[Issue]:
     return Issue.objects.filter(team=team)
+
+
+def events_of(team: Team) -> QuerySet[AuditEvent]:
+    """The team's history, without what lies behind a cut."""
+    return AuditEvent.objects.filter(team=team, seq__gt=base_of(team.pk).seq)
 
 
 def load_issue(membership: Membership, pk: int) -> Issue:

@@ -12,6 +12,24 @@ class Role(TextChoices):
 CAN_EDIT = frozenset({Role.OWNER, Role.EDITOR})
 
 
+class InvitationState(TextChoices):
+    PENDING = "pending", "Pending"
+    ACCEPTED = "accepted", "Accepted"
+    REVOKED = "revoked", "Revoked"
+
+
+class PersonalKind(TextChoices):
+    PERSON = "person", "Name and address"
+    MAIL = "mail", "E-mail address"
+    PLACE = "place", "Network address and browser"
+    NOTE = "note", "Note"
+
+
+class CheckpointKind(TextChoices):
+    SEAL = "seal", "Seal"
+    CUT = "cut", "Cut"
+
+
 class WorkspaceState(TextChoices):
     ACTIVE = "active", "Active"
     PAUSED = "paused", "Paused"

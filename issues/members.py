@@ -3,7 +3,8 @@
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
-from issues.audit import Actor, Event, Verb, record
+from issues.audit import Actor, Event, Personal, Verb, record
+from issues.audit.checkpoints import first_checkpoint
 from issues.enums import Role
 from issues.models import AuditHead, Membership, Team, User
 from issues.problems import Refusal
@@ -29,22 +30,18 @@ def create_team(*, name: str, owner: User, actor: Actor) -> Team:
             team = Team.objects.create(name=name[:120], slug=_free_slug(name))
             AuditHead.objects.create(team=team)
             Membership.objects.create(team=team, user=owner, role=Role.OWNER)
-            label = actor_label(owner)
             record(
                 team.pk,
                 actor,
                 [
                     Event(Verb.TEAM_CREATED, label=team.name),
-                    Event(Verb.MEMBER_ADDED, label=label, changes={"role": [None, Role.OWNER.value]}),
+                    Event(Verb.MEMBER_ADDED, label=Personal.of(owner), changes={"role": [None, Role.OWNER.value]}),
                 ],
             )
+            first_checkpoint(team.pk)
     except IntegrityError as error:
         raise Refusal(f"There is already a team named “{name}”.", code="NAME_TAKEN") from error
     return team
-
-
-def actor_label(user: User) -> str:
-    return f"{user.get_full_name()} <{user.email}>"
 
 
 def get_or_create_user(*, email: str, name: str = "", password: str | None = None) -> tuple[User, bool]:
@@ -62,7 +59,7 @@ def add_member(*, team: Team, user: User, role: Role, actor: Actor) -> Membershi
         with transaction.atomic():
             membership = Membership.objects.create(team=team, user=user, role=role)
             changes = {"role": [None, role.value]}
-            record(team.pk, actor, [Event(Verb.MEMBER_ADDED, label=actor_label(user), changes=changes)])
+            record(team.pk, actor, [Event(Verb.MEMBER_ADDED, label=Personal.of(user), changes=changes)])
     except IntegrityError as error:
         raise Refusal(f"{user.email} is already in this team.", code="ALREADY_MEMBER") from error
     return membership
@@ -95,7 +92,7 @@ def change_role(*, membership: Membership, role: Role, actor: Actor) -> None:
         changes = {"role": [current.role, role.value]}
         current.role = role
         current.save(update_fields=["role"])
-        event = Event(Verb.MEMBER_ROLE_CHANGED, label=actor_label(current.user), changes=changes)
+        event = Event(Verb.MEMBER_ROLE_CHANGED, label=Personal.of(current.user), changes=changes)
         record(current.team_id, actor, [event])
 
 
@@ -108,7 +105,7 @@ def remove_member(*, membership: Membership, actor: Actor) -> None:
             return
         _keep_an_owner(current)
         changes = {"role": [current.role, None]}
-        event = Event(Verb.MEMBER_REMOVED, label=actor_label(current.user), changes=changes)
+        event = Event(Verb.MEMBER_REMOVED, label=Personal.of(current.user), changes=changes)
         team_id = current.team_id
         current.delete()
         record(team_id, actor, [event])

@@ -9,7 +9,7 @@ from celery.signals import worker_shutting_down
 from django.conf import settings
 
 from issues import pulse, retention
-from issues.audit import Actor
+from issues.audit import Actor, keeping, watch
 from issues.checks import background
 from issues.enums import Origin
 from issues.fixes import bulk, claims, lifecycle, prepared, uploads
@@ -121,6 +121,18 @@ def beat(queue: str) -> None:
 def tell_owners() -> None:
     """Tell owners by e-mail whose key TokPortal has refused."""
     keys.tell_owners_of_refused_keys()
+
+
+@shared_task(name="issues.watch_history")
+def watch_history() -> None:
+    """Every minute: verify and sign what is new in every team's history, walk over a slice of the old."""
+    watch.watch_all()
+
+
+@shared_task(name="issues.keep_history")
+def keep_history() -> None:
+    """Every hour: let go of events that are older than their team keeps them."""
+    keeping.keep_all()
 
 
 @shared_task(name="issues.tidy")

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import time
 import uuid
 from collections.abc import Iterator
 
@@ -25,7 +26,7 @@ from issues.tokportal.budget import Lane, LocalBudget
 from issues.tokportal.client import TokPortalClient
 from tests import factories
 
-guards = importlib.import_module("issues.migrations.0002_append_only_history")
+guards = importlib.import_module("issues.migrations.0006_guarded_evidence")
 
 
 def pytest_configure() -> None:
@@ -163,11 +164,15 @@ def carousel_issue(workspace: Workspace, small_sandbox: Sandbox) -> Issue:
 
 @pytest.fixture
 def as_user():
-    """A Django client that is logged in as the user."""
+    """A Django client that has just logged in as the user."""
 
     def log_in(user: User, **options: object) -> Client:
         client = Client(**options)
         client.force_login(user)
+        session = client.session
+        session["account_authentication_methods"] = [{"method": "password", "at": time.time()}]
+        session["account_authentication_methods_user"] = str(user.pk)
+        session.save()
         return client
 
     return log_in

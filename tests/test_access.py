@@ -13,7 +13,8 @@ from issues.models import AuditEvent, Issue, Membership
 from tests import factories
 
 PAGES = {"issues", "issue", "bundles", "bundle", "history", "workspaces", "workspace", "workspace_keys",
-         "workspace_webhooks", "members", "at_risk", "bulk", "bulk_new", "issue_presence"}  # fmt: skip
+         "workspace_webhooks", "members", "at_risk", "bulk", "bulk_new", "issue_presence",
+         "history_event"}  # fmt: skip
 OWNER_PAGES = {"workspace_connect"}
 PUTS = {"upload_relay"}
 # POSTs that a viewer may make, since they change nothing but the record of having been made.
@@ -21,7 +22,7 @@ VIEWER_POSTS = {"history_export", "check_link", "bundle_watch"}
 EDITOR_POSTS = {
     "submit_fix", "upload_begin", "upload_presign", "upload_done", "upload_alive", "fix_cancel", "workspace_sweep",
     "bundle_check", "issue_check", "submit_copy", "link_look", "link_recheck", "issue_claim", "bulk_plan", "bulk_start",
-    "bulk_undo", "video_prepare", "video_withdraw",
+    "bulk_undo", "video_prepare", "video_withdraw", "history_note",
 }  # fmt: skip
 OWNER_POSTS = {
     "workspace_change", "workspace_rotate", "workspace_check", "workspace_pause", "member_add", "member_role",
@@ -30,7 +31,11 @@ OWNER_POSTS = {
 METHODS = ("get", "post", "put", "delete", "patch", "head", "options")
 TEAM_URLS = {pattern.name: pattern for pattern in urls.team_patterns}
 # Those whose address names an object of the team.
-OBJECT_URLS = {name for name, pattern in TEAM_URLS.items() if set(pattern.pattern.converters) - {"kind"}}
+OBJECT_URLS = {
+    name
+    for name, pattern in TEAM_URLS.items()
+    if set(pattern.pattern.converters) - {"kind"} and name != "history_event"
+}
 
 
 @pytest.fixture
@@ -48,6 +53,7 @@ def arguments(video_issue, carousel_issue, team, workspace, actor, vera):
         "media_id": upload.media.get().pk,
         "workspace_id": workspace.pk,
         "kind": "csv",
+        "seq": AuditEvent.objects.filter(team=team).count(),
     }
     numbers = {
         "bundle": video_issue.video.bundle_id,

@@ -14,7 +14,7 @@ from issues.audit.verify import verify_team
 from issues.enums import Origin
 from issues.models import AuditEvent, AuditHead
 
-guards = importlib.import_module("issues.migrations.0002_append_only_history")
+guards = importlib.import_module("issues.migrations.0006_guarded_evidence")
 ACTOR = Actor(name="Ann", origin=Origin.COMMAND)
 TABLE = AuditEvent._meta.db_table
 

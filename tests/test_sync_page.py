@@ -7,6 +7,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from issues.audit.personal import people_of
 from issues.models import AuditEvent, Bundle, Issue, SyncGauge, SyncMinute, Workspace
 from issues.queries.sync import sync_page
 from tests import factories
@@ -118,7 +119,7 @@ def test_check_now_finds_what_is_new(page, swept, small_sandbox, workspace):
     assert "Checked: 1 new flag." in said
     issue = Issue.objects.get(comment="seen by check now")
     event = AuditEvent.objects.get(issue_id=issue.pk, verb="issue.opened")
-    assert (event.origin, event.actor_name.split(" <")[0]) == ("page", "Bob Editor")
+    assert (event.origin, people_of(event.team_id, [event]).name(event)) == ("page", "Bob Editor <bob@team.example>")
     assert "Checked just now." in text(page.client.post(url, follow=True))
 
 

@@ -35,6 +35,13 @@ if _missing:
         "(For development, DEBUG=1 makes its own.)"
     )
 
+# Former values of SECRET_KEY: what they signed is still believed.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+# What signs the history's checkpoints (issues/audit/signing.py); empty: a key derived from SECRET_KEY.
+TOKDASH_SIGNING_KEYS = env.str("TOKDASH_SIGNING_KEYS", default="")
+# Each checkpoint is appended to this file, too, and verification believes it more than the database.
+TOKDASH_CHECKPOINT_LOG = env.str("TOKDASH_CHECKPOINT_LOG", default="")
+
 # --- Where the site is reached -----------------------------------------------------------------------------
 # The address that people type. Its scheme decides whether cookies are Secure and HTTP is redirected.
 SITE_URL = env.str("TOKDASH_SITE_URL", default="http://127.0.0.1:8000").rstrip("/")
@@ -88,6 +95,10 @@ INSTALLED_APPS = [
     "csp",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
 ]
 MIDDLEWARE = [
     "issues.middleware.RequestIdMiddleware",
@@ -104,6 +115,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
     "issues.middleware.MemberZoneMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
@@ -173,6 +185,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"  # accounts are made by team owners and oper
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60  # seconds; then keys, people and exports ask again who it is
 
 # --- E-mail ------------------------------------------------------------------------------------------------
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
@@ -244,6 +257,8 @@ CELERY_BEAT_SCHEDULE = {
     "check-plans": {"task": "issues.check_plans", "schedule": 5.0, "options": {"expires": 10}},
     "heartbeats": {"task": "issues.send_heartbeats", "schedule": 15.0, "options": {"expires": 30}},
     "tell-owners": {"task": "issues.tell_owners", "schedule": 60.0, "options": {"expires": 120}},
+    "watch-history": {"task": "issues.watch_history", "schedule": 60.0, "options": {"expires": 120}},
+    "keep-history": {"task": "issues.keep_history", "schedule": 3600.0, "options": {"expires": 1800}},
     "tidy": {"task": "issues.tidy", "schedule": 3600.0, "options": {"expires": 1800}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = env.str("TOKDASH_BEAT_FILE", default="") or str(VAR_DIR / "celerybeat-schedule")

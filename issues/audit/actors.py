@@ -3,12 +3,30 @@
 import uuid
 from dataclasses import dataclass, field
 
-from issues.enums import Origin
+from issues.enums import Origin, PersonalKind
 from issues.models import User
 
 
 def new_request_id() -> str:
     return uuid.uuid4().hex
+
+
+def person_label(user: User) -> str:
+    """Name and address, as the history names a person."""
+    return f"{user.get_full_name()} <{user.email}>"[:160]
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """A value that belongs to a person: it goes beside the chain, where it can be erased, and as a digest into it."""
+
+    value: str
+    user_id: int | None = None
+    kind: PersonalKind = PersonalKind.PERSON
+
+    @classmethod
+    def of(cls, user: User) -> "Personal":
+        return cls(person_label(user), user.pk)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +40,7 @@ class Actor:
 
     @classmethod
     def person(cls, user: User, origin: Origin, request_id: str = "") -> "Actor":
-        return cls(
-            name=f"{user.get_full_name()} <{user.email}>"[:160],
-            origin=origin,
-            user=user,
-            request_id=request_id or new_request_id(),
-        )
+        return cls(name=person_label(user), origin=origin, user=user, request_id=request_id or new_request_id())
 
     @classmethod
     def system(cls, origin: Origin = Origin.TASK) -> "Actor":

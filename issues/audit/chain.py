@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -11,14 +11,19 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from issues.audit.actors import Actor
+from issues.audit.actors import Actor, Personal
+from issues.audit.personal import keep_values
 from issues.audit.verbs import Verb
+from issues.audit.words import search_words
 from issues.models import AuditEvent, AuditHead, Issue, Video, Workspace
 
-# field → [before, after]; links in it are shortened first (links.urls.shown_url), secrets are "set" or "changed".
+# field → [before, after]; links in it are shortened first (links.urls.shown_url), secrets are "set" or "changed",
+# what belongs to a person is a Personal.
 Changes = dict[str, list[Any]]
 
 GENESIS = "0" * 64
+# The form of the canonical text. The first one had no "v", and people's names in it.
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,7 @@ class Event:
     """One event to be written."""
 
     verb: Verb
-    label: str
+    label: str | Personal
     changes: Changes = field(default_factory=dict)
     workspace_id: UUID | None = None
     bundle_id: str = ""
@@ -76,10 +81,11 @@ class Event:
         return cls(verb, label=workspace.name, changes=changes or {}, workspace_id=workspace.pk)
 
 
-def canonical_text(event: AuditEvent) -> str:
+def canonical_text(event: AuditEvent, changes: Changes) -> str:
     """The text that is hashed: JSON with sorted keys, without spaces, times in UTC with microseconds."""
     return json.dumps(
         {
+            "v": VERSION,
             "team": event.team_id,
             "seq": event.seq,
             "at": moment_text(event.at),
@@ -87,13 +93,15 @@ def canonical_text(event: AuditEvent) -> str:
             "origin": event.origin,
             "actor_id": event.actor_id,
             "actor_name": event.actor_name,
+            "actor_digest": event.actor_digest,
             "workspace_id": str(event.workspace_id) if event.workspace_id else None,
             "bundle_id": event.bundle_id,
             "position": event.position,
             "issue_id": event.issue_id,
             "fix_id": str(event.fix_id) if event.fix_id else None,
             "label": event.label,
-            "changes": event.changes,
+            "label_digest": event.label_digest,
+            "changes": changes,
             "request_id": event.request_id,
             "tokportal_request_id": event.tokportal_request_id,
         },
@@ -118,32 +126,66 @@ def record(team_id: int, actor: Actor, events: Sequence[Event]) -> None:
         return
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("history is written inside the transaction of the change")
+    who = Personal(actor.name, actor.user.pk) if actor.user else None
+    digests = keep_values(team_id, _personal_values([who, *((event.label, event.changes) for event in events)]))
+    drafts = [_draft(team_id, actor, event, digests, digests[who] if who else "") for event in events]
+    # Nothing that can wait is done from here on: every other writer of the team stands behind this lock.
     head = AuditHead.objects.select_for_update().get(team_id=team_id)
-    at = timezone.now()
-    rows = []
-    for event in events:
-        row = AuditEvent(
-            team_id=team_id,
-            seq=head.seq + 1,
-            at=at,
-            verb=event.verb.value,
-            origin=actor.origin.value,
-            actor_id=actor.user.pk if actor.user else None,
-            actor_name=actor.name,
-            workspace_id=event.workspace_id,
-            bundle_id=event.bundle_id,
-            position=event.position,
-            issue_id=event.issue_id,
-            fix_id=event.fix_id,
-            label=event.label[:700].replace("\x00", ""),
-            changes=json.loads(json.dumps(event.changes, default=str).replace("\\u0000", "")),
-            request_id=actor.request_id,
-            tokportal_request_id=event.tokportal_request_id,
-            previous_hash=head.hash,
-        )
-        row.canonical = canonical_text(row)
+    # A clock that was set back must not put an event before the former one.
+    at = max(timezone.now(), head.at) if head.at else timezone.now()
+    for row, changes in drafts:
+        row.seq, row.at, row.previous_hash = head.seq + 1, at, head.hash
+        row.canonical = canonical_text(row, changes)
         row.hash = chain_hash(head.hash, row.canonical)
         head.seq, head.hash = row.seq, row.hash
-        rows.append(row)
-    AuditEvent.objects.bulk_create(rows, batch_size=500)
-    head.save(update_fields=["seq", "hash"])
+    AuditEvent.objects.bulk_create([row for row, _ in drafts], batch_size=500)
+    AuditHead.objects.filter(team_id=team_id).update(seq=head.seq, hash=head.hash, at=at)
+
+
+def _personal_values(value: Any) -> Iterator[Personal]:
+    if isinstance(value, Personal):
+        yield value
+    elif isinstance(value, dict):
+        yield from _personal_values(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for entry in value:
+            yield from _personal_values(entry)
+
+
+def _draft(
+    team_id: int, actor: Actor, event: Event, digests: dict[Personal, str], who: str
+) -> tuple[AuditEvent, Changes]:
+    """An event as it will be written, but for its place in the chain."""
+
+    def plain(value: object) -> object:
+        return {"digest": digests[value]} if isinstance(value, Personal) else str(value)
+
+    changes: Changes = json.loads(json.dumps(event.changes, default=plain).replace("\\u0000", ""))
+    label = "" if isinstance(event.label, Personal) else event.label[:700].replace("\x00", "")
+    label_digest = digests[event.label] if isinstance(event.label, Personal) else ""
+    row = AuditEvent(
+        team_id=team_id,
+        verb=event.verb.value,
+        origin=actor.origin.value,
+        actor_id=actor.user.pk if actor.user else None,
+        actor_name="" if who else actor.name,
+        actor_digest=who,
+        workspace_id=event.workspace_id,
+        bundle_id=event.bundle_id,
+        position=event.position,
+        issue_id=event.issue_id,
+        fix_id=event.fix_id,
+        label=label,
+        label_digest=label_digest,
+        request_id=actor.request_id,
+        tokportal_request_id=event.tokportal_request_id,
+        words=search_words(
+            verb=event.verb.value,
+            actor_digest=who,
+            label=label,
+            label_digest=label_digest,
+            bundle_id=event.bundle_id,
+            changes=changes,
+        ),
+    )
+    return row, changes

@@ -1,30 +1,34 @@
 """The nouns of the product; a file each."""
 
-from issues.models.audit import AuditEvent, AuditHead
+from issues.models.audit import AuditCheckpoint, AuditEvent, AuditHead, AuditWatch, PersonalValue
 from issues.models.bulk_fixes import BulkFix, BulkRow
 from issues.models.bundles import Bundle, Video
 from issues.models.fixes import Fix, MediaFile
 from issues.models.issues import Issue
 from issues.models.links import LinkCheck, PreparedFix
 from issues.models.sync import FlagRate, Heartbeat, SyncGauge, SyncMinute, SyncRun
-from issues.models.teams import Membership, Team
+from issues.models.teams import Invitation, Membership, Team
 from issues.models.users import User
 from issues.models.webhooks import WebhookEndpoint, WebhookEvent
 from issues.models.workspaces import RateBudget, Workspace
 
 __all__ = [
+    "AuditCheckpoint",
     "AuditEvent",
     "AuditHead",
+    "AuditWatch",
     "BulkFix",
     "BulkRow",
     "Bundle",
     "Fix",
     "FlagRate",
     "Heartbeat",
+    "Invitation",
     "Issue",
     "LinkCheck",
     "MediaFile",
     "Membership",
+    "PersonalValue",
     "PreparedFix",
     "RateBudget",
     "SyncGauge",

@@ -1,9 +1,15 @@
 """Teams and who belongs to them."""
 
+import uuid
+
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Lower
 
-from issues.enums import CAN_EDIT, Role
+from issues.enums import CAN_EDIT, InvitationState, Role
+
+# Shorter, and the record would be gone before a client asks for it.
+MIN_HISTORY_DAYS = 90
 
 
 class Team(models.Model):
@@ -12,10 +18,18 @@ class Team(models.Model):
     name = models.CharField(max_length=120, unique=True)
     slug = models.SlugField(max_length=60, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    requires_two_factor = models.BooleanField(default=False)
+    history_days = models.PositiveIntegerField(null=True)  # how long events are kept; None: for ever
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="teams")
 
     class Meta:
         ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(history_days=None) | models.Q(history_days__gte=MIN_HISTORY_DAYS),
+                name="team_history_long_enough",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -45,3 +59,30 @@ class Membership(models.Model):
     @property
     def is_owner(self) -> bool:
         return self.role == Role.OWNER
+
+
+class Invitation(models.Model):
+    """A way into a team for whoever reads the mail. Its link is signed, expires, and works once."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    team = models.ForeignKey(Team, models.CASCADE, related_name="invitations")
+    email = models.EmailField()
+    role = models.CharField(max_length=10, choices=Role.choices)
+    state = models.CharField(max_length=10, choices=InvitationState.choices, default=InvitationState.PENDING)
+    invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                "team",
+                Lower("email"),
+                condition=models.Q(state=InvitationState.PENDING),
+                name="invitation_one_pending_for_an_address",
+            ),
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="invitation_role_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} · {self.team}"

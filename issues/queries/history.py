@@ -1,21 +1,28 @@
-"""The read side of the history: filters, keyset pages, and a sentence for each event."""
+"""The read side of the history: filters, and keyset pages whose cost does not grow with the history."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import time as clock
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db import connection
+from django.db.models import BooleanField, Q, QuerySet
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from issues.audit import Verb
-from issues.enums import Origin
-from issues.fixes.outcomes import outcome_of
-from issues.models import AuditEvent, Team
-from issues.queries.pages import Page, decode_cursor, encode_cursor
+from issues.audit.checkpoints import base_of
+from issues.audit.words import words_in
+from issues.enums import Origin, PersonalKind
+from issues.models import AuditCheckpoint, AuditEvent, AuditHead, AuditWatch, PersonalValue, Team
+from issues.queries.history_lines import Line, read_events
+from issues.queries.pages import decode_cursor, encode_cursor
 
 PAGE_ROWS = 50
+# Where several filters meet no index fits, and the newest events are looked through first, window by window. A page
+# that took so long says how far back it has looked, and goes on from there on request.
+FIRST_WINDOW, WINDOW_GROWTH, PATIENCE_SECONDS = 10_000, 4, 0.04
 MAX_TEXT = 100
 
 
@@ -69,208 +76,194 @@ def _day(text: str) -> datetime | None:
         return None
 
 
-def find_events(team: Team, filters: HistoryFilters) -> QuerySet[AuditEvent]:
-    """The team's events that the filters name, latest first."""
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The events that the filters name. `direct`: one index has them in order."""
+
+    team_id: int
+    events: QuerySet[AuditEvent]
+    lowest: int  # the first number that can be among them
+    highest: int
+    direct: bool
+
+    def __iter__(self) -> Iterator[AuditEvent]:
+        """All of them, latest first, some at a time: for an export."""
+        found = self.events.filter(seq__gte=self.lowest, seq__lte=self.highest)
+        return found.iterator(chunk_size=1000)
+
+
+def find_events(team: Team, filters: HistoryFilters) -> Selection:
+    """The team's events that the filters name, latest first, without those behind a cut."""
+    lowest, highest = _numbers(team, filters)
     events = AuditEvent.objects.filter(team=team).order_by("-seq")
-    if filters.verb:
-        events = events.filter(verb=filters.verb)
-    if filters.person:
-        events = events.filter(actor_name__icontains=filters.person)
-    if filters.workspace:
-        try:
-            events = events.filter(workspace_id=UUID(filters.workspace))
-        except ValueError:
-            events = events.none()
-    if filters.bundle:
-        events = events.filter(bundle_id=filters.bundle)
-    if filters.position is not None:
-        events = events.filter(position=filters.position)
-    if filters.origin:
-        events = events.filter(origin=filters.origin)
+    narrowings = 0
+    for condition in _conditions(team, filters):
+        events, narrowings = events.filter(condition), narrowings + 1
+    direct = narrowings == 0 or (narrowings == 1 and not filters.text)
+    return Selection(team.pk, events, lowest, highest, direct or bool(filters.request_id))
+
+
+def _numbers(team: Team, filters: HistoryFilters) -> tuple[int, int]:
+    """The numbers between which the days lie: events are numbered in the order of their times."""
+    events = AuditEvent.objects.filter(team=team)
+    lowest, highest = base_of(team.pk).seq + 1, 2**62
     since, until = _day(filters.since), _day(filters.until)
     if since:
-        events = events.filter(at__gte=since)
+        first = events.filter(at__gte=since).order_by("at", "seq").values_list("seq", flat=True).first()
+        lowest = max(lowest, first) if first is not None else highest
     if until:
-        events = events.filter(at__lt=until + timedelta(days=1))
+        behind = events.filter(at__gte=until + timedelta(days=1)).order_by("at", "seq")
+        first = behind.values_list("seq", flat=True).first()
+        highest = first - 1 if first is not None else highest
+    return lowest, highest
+
+
+def _conditions(team: Team, filters: HistoryFilters) -> Iterator[Q | RawSQL]:
+    if filters.verb:
+        yield Q(verb=filters.verb)
+    if filters.person:
+        yield Q(actor_id__in=_users(team, filters.person))
+    if filters.workspace:
+        try:
+            yield Q(workspace_id=UUID(filters.workspace))
+        except ValueError:
+            yield Q(pk__in=[])
+    if filters.bundle or filters.position is not None:
+        # One index has both.
+        place = Q(bundle_id=filters.bundle) if filters.bundle else Q()
+        yield place & Q(position=filters.position) if filters.position is not None else place
+    if filters.origin:
+        yield Q(origin=filters.origin)
     if filters.request_id:
-        wanted = Q(request_id=filters.request_id) | Q(tokportal_request_id=filters.request_id)
-        events = events.filter(wanted)
-    for word in filters.text.split()[:6]:
-        events = events.filter(Q(label__icontains=word) | Q(actor_name__icontains=word) | Q(canonical__icontains=word))
-    return events
+        yield Q(request_id=filters.request_id) | Q(tokportal_request_id=filters.request_id)
+    words = words_in(filters.text)[:6]
+    if words:
+        yield from _with_words(team, words)
+    elif filters.text:
+        yield Q(pk__in=[])
 
 
-def page_of(events: QuerySet[AuditEvent], after: str) -> Page["Line"]:
-    """One page of an ordered selection."""
+def _users(team: Team, person: str) -> list[int]:
+    """Users by number, or by a part of a name or address as it stands beside the chain."""
+    if person.isdecimal() and len(person) < 19:
+        return [int(person)]
+    rows = PersonalValue.objects.filter(team=team, kind=PersonalKind.PERSON, value__icontains=person)
+    return [number for number in rows.values_list("user_id", flat=True)[:200] if number is not None]
+
+
+def _with_words(team: Team, words: list[str]) -> Iterator[Q | RawSQL]:
+    """Every word must begin a word of the event, or stand in a value beside the chain that the event speaks of."""
+    alternatives = []
+    for word in words:
+        values = PersonalValue.objects.filter(team=team, value__icontains=word)
+        alternatives.append([word, *values.order_by("-pk").values_list("digest", flat=True)[:50]])
+    if connection.vendor == "postgresql":
+        # Words hold letters and digits alone (audit.words): nothing in them means anything to a tsquery.
+        query = " & ".join(
+            "(" + " | ".join([f"'{word}':*", *(f"'{digest}'" for digest in digests)]) + ")"
+            for word, *digests in alternatives
+        )
+        matches = "array_to_tsvector(string_to_array(words, ' ')) @@ %s::tsquery"
+        yield RawSQL(matches, [query], output_field=BooleanField())  # noqa: S611 - no part of it is given
+        return
+    for word, *digests in alternatives:
+        condition = Q(words__startswith=word) | Q(words__contains=f" {word}")
+        for digest in digests:
+            condition |= Q(words__contains=digest)
+        yield condition
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Lines, the cursor of the page behind them, and how far back was looked where not everything was."""
+
+    rows: list[Line]
+    after: str = ""
+    looked_back_to: datetime | None = None
+
+
+def page_of(selection: Selection, after: str) -> HistoryPage:
+    """One page of a selection, from the cursor on."""
     cursor = decode_cursor(after, 1) if after else None
-    if cursor and isinstance(cursor[0], int):
-        events = events.filter(seq__lt=cursor[0])
-    rows = list(events[: PAGE_ROWS + 1])
-    more = len(rows) > PAGE_ROWS
-    lines = read_events(rows[:PAGE_ROWS])
-    return Page(lines, encode_cursor(rows[PAGE_ROWS - 1].seq) if more else "")
+    below = min(selection.highest + 1, cursor[0]) if cursor and isinstance(cursor[0], int) else selection.highest + 1
+    rows: list[AuditEvent] = []
+    began = clock.monotonic()
+    for low, high in _windows(selection, below):
+        wanted = PAGE_ROWS + 1 - len(rows)
+        rows += selection.events.filter(seq__gte=low, seq__lt=high)[:wanted]
+        if len(rows) > PAGE_ROWS:
+            return HistoryPage(read_events(rows[:PAGE_ROWS]), encode_cursor(rows[PAGE_ROWS - 1].seq))
+        if low > selection.lowest and clock.monotonic() - began > PATIENCE_SECONDS:
+            at = AuditEvent.objects.filter(team_id=selection.team_id, seq=low).values_list("at", flat=True).first()
+            return HistoryPage(read_events(rows), encode_cursor(low), at)
+    return HistoryPage(read_events(rows))
+
+
+def _windows(selection: Selection, below: int) -> Iterator[tuple[int, int]]:
+    """Spans of numbers to look through, newest first; one for all where an index has the events in order."""
+    if selection.direct:
+        yield selection.lowest, below
+        return
+    head = AuditHead.objects.filter(team_id=selection.team_id).values_list("seq", flat=True).first() or 0
+    high, size = min(below, head + 1), FIRST_WINDOW
+    while high > selection.lowest:
+        low = max(selection.lowest, high - size)
+        yield low, high
+        high, size = low, size * WINDOW_GROWTH
+
+
+# --- One event, and the events beside it ---------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A field with what it was and became, as text."""
+class Neighbours:
+    """The numbers before and after an event: of the same video, and of the same click."""
 
-    name: str
-    before: str
-    after: str
+    video_before: int | None
+    video_after: int | None
+    click_before: int | None
+    click_after: int | None
+
+
+def neighbours_of(event: AuditEvent) -> Neighbours:
+    """Four short index walks."""
+    events = AuditEvent.objects.filter(team_id=event.team_id)
+    video = events.filter(bundle_id=event.bundle_id, position=event.position) if event.position is not None else None
+    click = events.filter(request_id=event.request_id) if event.request_id else None
+    return Neighbours(
+        _beside(video, event.seq, before=True),
+        _beside(video, event.seq, before=False),
+        _beside(click, event.seq, before=True),
+        _beside(click, event.seq, before=False),
+    )
+
+
+def _beside(events: QuerySet[AuditEvent] | None, seq: int, *, before: bool) -> int | None:
+    if events is None:
+        return None
+    found = events.filter(seq__lt=seq).order_by("-seq") if before else events.filter(seq__gt=seq).order_by("seq")
+    return found.values_list("seq", flat=True).first()
+
+
+# --- What the page says of itself ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """An event as a person reads it."""
+class Proof:
+    """What is known of the record's soundness."""
 
-    event: AuditEvent
-    sentence: str
-    icon: str
-    tone: str  # "good", "bad", "person" or plain
-    changes: Sequence[Change]
-    actor: str
+    watch: AuditWatch | None
+    checkpoint: AuditCheckpoint | None
 
 
-_ICONS = {
-    Verb.ISSUE_OPENED: ("flag", "bad"),
-    Verb.ISSUE_FIXED: ("circle-check", "good"),
-    Verb.ISSUE_CLEARED: ("flag-off", ""),
-    Verb.ISSUE_MOOT: ("flag-off", ""),
-    Verb.ISSUE_UPDATED: ("flag", ""),
-    Verb.FIX_SUBMITTED: ("tool", "person"),
-    Verb.FIX_PREPARED: ("tool", "person"),
-    Verb.FIX_COPYING: ("upload", ""),
-    Verb.FIX_UPLOADED: ("upload", "person"),
-    Verb.FIX_SENT: ("send", ""),
-    Verb.FIX_ACCEPTED: ("check", ""),
-    Verb.FIX_SUCCEEDED: ("circle-check", "good"),
-    Verb.FIX_REJECTED: ("alert-triangle", "bad"),
-    Verb.FIX_NEEDS_HUMAN: ("alert-triangle", "bad"),
-    Verb.FIX_SUPERSEDED: ("users", ""),
-    Verb.FIX_CANCELLED: ("x", ""),
-    Verb.WORKSPACE_KEY_REFUSED: ("key", "bad"),
-    Verb.WORKSPACE_KEY_CHANGED: ("key", "person"),
-    Verb.WORKSPACE_CONNECTED: ("plug", "person"),
-    Verb.HISTORY_EXPORTED: ("download", "person"),
-}
+def proof_of(team: Team) -> Proof:
+    """The unceasing verification's last word, and the last signed checkpoint. The team's watch must be loaded."""
+    last = AuditCheckpoint.objects.filter(team=team).order_by("-number").first()
+    return Proof(getattr(team, "audit_watch", None), last)
 
 
-def read_events(events: Iterable[AuditEvent]) -> list[Line]:
-    """Events as lines."""
-    return [_line(event) for event in events]
-
-
-def _line(event: AuditEvent) -> Line:
-    try:
-        verb: Verb | None = Verb(event.verb)
-    except ValueError:
-        verb = None
-    icon, tone = _ICONS.get(verb, ("point", "")) if verb else ("point", "")
-    changes = [
-        Change(_FIELD_NAMES.get(name, name.replace("_", " ")), _text(pair[0]), _text(pair[1]))
-        for name, pair in event.changes.items()
-        if isinstance(pair, list) and len(pair) == 2
-    ]
-    return Line(event, _sentence(verb, event), icon, tone, changes, event.actor_name.split(" <")[0])
-
-
-_FIELD_NAMES = {
-    "target_publish_date": "publish from",
-    "target_publish_end_date": "publish until",
-    "by_observation": "seen by reading back",
-    "sweep_minutes": "minutes between looks",
-    "code": "answer",
-}
-
-
-def _text(value: Any) -> str:
-    if value is None or value == []:
-        return "—"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return "\n".join(_text(entry) for entry in value)
-    if isinstance(value, dict):
-        return ", ".join(f"{name}: {entry}" for name, entry in value.items())
-    return str(value)
-
-
-def _after(event: AuditEvent, name: str) -> Any:
-    pair = event.changes.get(name)
-    return pair[1] if isinstance(pair, list) and len(pair) == 2 else None
-
-
-def _sentence(verb: Verb | None, event: AuditEvent) -> str:
-    """What happened, without who: the page puts the name in front."""
-    if verb is None:
-        return event.verb
-    if verb == Verb.ISSUE_OPENED:
-        comment = _after(event, "comment")
-        again = _after(event, "episode")
-        text = "saw that the manager flagged the video"
-        text += f" again (time {again})" if again else ""
-        return f"{text}: “{comment}”" if comment else f"{text}, without a comment"
-    if verb == Verb.ISSUE_UPDATED:
-        comment = _after(event, "comment")
-        return f"saw that the manager now says: “{comment}”" if comment else "saw that the flagged video changed"
-    if verb == Verb.FIX_SUBMITTED:
-        links = _after(event, "links")
-        if isinstance(links, list) and links and _after(event, "prepared"):
-            return f"had prepared a replacement, which is sent now: {links[0]}"
-        if isinstance(links, list) and links:
-            return f"gave a new link: {links[0]}" if len(links) == 1 else f"gave {len(links)} new image links"
-        return "began to upload a replacement"
-    if verb == Verb.FIX_PREPARED:
-        links = _after(event, "links")
-        return f"prepared a replacement: {links[0]}" if isinstance(links, list) and links else "prepared a replacement"
-    if verb == Verb.FIX_UPLOADED:
-        files = _after(event, "files")
-        names = ", ".join(str(file.get("name")) for file in files) if isinstance(files, list) else "the file"
-        return f"uploaded {names}"
-    if verb == Verb.FIX_SUCCEEDED:
-        start, end = _after(event, "target_publish_date"), _after(event, "target_publish_end_date")
-        return f"read the video back: the flag is gone, publish dates are {start} to {end}"
-    if verb in {Verb.FIX_REJECTED, Verb.FIX_NEEDS_HUMAN, Verb.FIX_SUPERSEDED, Verb.FIX_CANCELLED}:
-        return f"{_PLAIN[verb]} {outcome_of(str(_after(event, 'code') or '')).say}"
-    if verb in {Verb.MEMBER_ADDED, Verb.MEMBER_ROLE_CHANGED}:
-        return f"{_PLAIN[verb]} {event.label} as {_after(event, 'role')}"
-    if verb == Verb.BULK_STARTED:
-        return f"sent {_after(event, 'fixes')} fixes in one go: {event.label}"
-    if verb == Verb.BULK_UNDONE:
-        return f"took back {_after(event, 'fixes')} fixes before they went out: {event.label}"
-    if verb in {Verb.MEMBER_REMOVED, Verb.TEAM_CREATED} or verb.value.startswith("workspace."):
-        return f"{_PLAIN[verb]} {event.label}"
-    return _PLAIN[verb]
-
-
-_PLAIN = {
-    Verb.TEAM_CREATED: "created the team",
-    Verb.MEMBER_ADDED: "added",
-    Verb.MEMBER_ROLE_CHANGED: "changed the role of",
-    Verb.MEMBER_REMOVED: "removed",
-    Verb.WORKSPACE_CONNECTED: "connected the workspace",
-    Verb.WORKSPACE_CHANGED: "changed the workspace",
-    Verb.WORKSPACE_KEY_CHANGED: "replaced the key of",
-    Verb.WORKSPACE_KEY_REFUSED: "found that TokPortal refuses the key of",
-    Verb.WORKSPACE_PAUSED: "paused",
-    Verb.WORKSPACE_RESUMED: "resumed",
-    Verb.ISSUE_FIXED: "closed the issue as fixed",
-    Verb.ISSUE_CLEARED: "saw that the flag is gone without a fix from here",
-    Verb.ISSUE_MOOT: "closed the issue: its bundle has ended",
-    Verb.FIX_WITHDRAWN: "withdrew the prepared replacement",
-    Verb.FIX_COPYING: "began to copy the file to TokPortal's storage",
-    Verb.ISSUE_CLAIMED: "took the issue on",
-    Verb.ISSUE_RELEASED: "let go of the issue",
-    Verb.WEBHOOK_REGISTERED: "registered the webhook of",
-    Verb.WEBHOOK_ROTATED: "changed the webhook secret of",
-    Verb.WEBHOOK_REMOVED: "removed the webhook of",
-    Verb.FIX_SENT: "began to send the fix to TokPortal",
-    Verb.FIX_DELAYED: "could not send the fix yet; it is tried again by itself",
-    Verb.FIX_ACCEPTED: "got TokPortal's acceptance",
-    Verb.FIX_REJECTED: "could not fix it.",
-    Verb.FIX_NEEDS_HUMAN: "stopped: a person has to look.",
-    Verb.FIX_SUPERSEDED: "ended the fix.",
-    Verb.FIX_CANCELLED: "cancelled the fix.",
-    Verb.HISTORY_EXPORTED: "exported the history",
-}
+def people_to_choose(team: Team) -> list[tuple[str, str]]:
+    """Whoever has acted in the team, by number and name; the latest name of each."""
+    rows = PersonalValue.objects.filter(team=team, kind=PersonalKind.PERSON, erased_at=None).exclude(user_id=None)
+    names = {str(user_id): value for user_id, value in rows.order_by("pk").values_list("user_id", "value")}
+    return sorted(names.items(), key=lambda entry: entry[1].lower())[:500]

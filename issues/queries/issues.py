@@ -12,7 +12,7 @@ from issues.enums import UNRESOLVED, FixState, IssueState, VerdictClass
 from issues.links.catalogue import Verdict
 from issues.links.verdicts import is_about_content, judge_links
 from issues.models import AuditEvent, Fix, Issue, LinkCheck, Membership, Team, Video
-from issues.queries.history import Line, read_events
+from issues.queries.history_lines import Line, read_events
 from issues.queries.pages import Page, decode_cursor, encode_cursor
 
 PAGE_ROWS = 50

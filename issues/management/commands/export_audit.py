@@ -1,5 +1,6 @@
-"""`manage.py export_audit TEAM --format csv|jsonl --output FILE`"""
+"""`manage.py export_audit TEAM --format csv|jsonl|zip --output FILE`"""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +8,14 @@ from django.core.management.base import CommandParser
 from django.db import transaction
 
 from issues.audit import Event, Verb, record
+from issues.audit.checkpoints import base_of
+from issues.audit.evidence import evidence_of
 from issues.audit.export import csv_lines, json_lines
 from issues.management.base import TokDashCommand
 from issues.models import AuditEvent
 
 WRITERS = {"csv": csv_lines, "jsonl": json_lines}
+PACKAGE = "zip"  # the evidence package
 
 
 class Command(TokDashCommand):
@@ -19,7 +23,7 @@ class Command(TokDashCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("team", metavar="TEAM")
-        parser.add_argument("--format", required=True, choices=sorted(WRITERS))
+        parser.add_argument("--format", required=True, choices=[*sorted(WRITERS), PACKAGE])
         parser.add_argument("--output", required=True, metavar="FILE")
         self.add_json(parser)
 
@@ -28,16 +32,22 @@ class Command(TokDashCommand):
         with transaction.atomic():
             changes = {"format": [None, options["format"]]}
             record(team.pk, self.operator(), [Event(Verb.HISTORY_EXPORTED, label=team.name, changes=changes)])
-        events = AuditEvent.objects.filter(team=team).order_by("seq")
+        base = base_of(team.pk)
+        events = AuditEvent.objects.filter(team=team, seq__gt=base.seq).order_by("seq")
         count = events.count()
-        lines = WRITERS[options["format"]](events.iterator(chunk_size=1000))
+        pieces = (
+            evidence_of(team)
+            if options["format"] == PACKAGE
+            else (line.encode() for line in WRITERS[options["format"]](events.iterator(chunk_size=1000)))
+        )
         if options["output"] == "-":
-            for line in lines:
-                self.stdout.write(line, ending="")
+            out = getattr(self.stdout, "buffer", None) or sys.stdout.buffer
+            for piece in pieces:
+                out.write(piece)
             return
         try:
-            with Path(options["output"]).open("w", encoding="utf-8", newline="") as file:
-                file.writelines(lines)
+            with Path(options["output"]).open("wb") as file:
+                file.writelines(pieces)
         except OSError as error:
             self.fail(f"Cannot write {options['output']}: {error.strerror}.")
         if options["json"]:
