@@ -2,20 +2,42 @@
 
 from uuid import UUID
 
+from allauth.mfa.utils import is_mfa_enabled
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
 from issues.audit.checkpoints import base_of
-from issues.models import AuditEvent, BulkFix, Bundle, Fix, Issue, MediaFile, Membership, Team, User, Video, Workspace
+from issues.models import (
+    AuditEvent,
+    BulkFix,
+    Bundle,
+    Fix,
+    Invitation,
+    Issue,
+    MediaFile,
+    Membership,
+    Team,
+    User,
+    Video,
+    Workspace,
+)
+
+
+class SecondFactorMissing(PermissionDenied):
+    """The team asks a second factor of everybody, and this person has none."""
 
 
 def load_membership(user: object, slug: str) -> Membership:
     """The user's membership in the team. Raises Http404 for everybody else: other teams do not exist."""
     if not isinstance(user, User) or not user.is_active:
         raise Http404
-    return get_object_or_404(Membership.objects.select_related("team__audit_watch", "user"), team__slug=slug, user=user)
+    found = Membership.objects.select_related("team__audit_watch", "user")
+    membership = get_object_or_404(found, team__slug=slug, user=user)
+    if membership.team.requires_two_factor and not is_mfa_enabled(user):
+        raise SecondFactorMissing(membership.team.name)
+    return membership
 
 
 def load_editor(user: object, slug: str) -> Membership:
@@ -79,6 +101,10 @@ def load_workspace(membership: Membership, pk: UUID) -> Workspace:
 
 def load_member(membership: Membership, pk: int) -> Membership:
     return get_object_or_404(Membership.objects.select_related("user", "team"), pk=pk, team=membership.team)
+
+
+def load_invitation(membership: Membership, pk: UUID) -> Invitation:
+    return get_object_or_404(Invitation, pk=pk, team=membership.team)
 
 
 def teams_of(user: User) -> QuerySet[Membership]:

@@ -6,3 +6,8 @@ from django.apps import AppConfig
 class IssuesConfig(AppConfig):
     name = "issues"
     verbose_name = "TokDash"
+
+    def ready(self) -> None:
+        from issues.accounts import listen  # models are loaded only now
+
+        listen()

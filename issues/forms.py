@@ -1,8 +1,13 @@
 """Forms: what a page sends, cleaned."""
 
+from typing import Any
+
 from django import forms
+from django.contrib.auth.password_validation import validate_password
 
 from issues.enums import Role
+from issues.models import User
+from issues.models.teams import MIN_HISTORY_DAYS
 from issues.models.workspaces import MAX_AGE_MINUTES, MIN_AGE_MINUTES
 
 
@@ -72,12 +77,51 @@ class WorkspaceChangeForm(forms.Form):
     )
 
 
-class MemberForm(forms.Form):
-    """Add a person to the team."""
+class InviteForm(forms.Form):
+    """Invite a person to the team."""
 
     email = forms.EmailField(label="E-mail")
-    name = forms.CharField(max_length=120, required=False, label="Name")
     role = forms.ChoiceField(choices=Role.choices, initial=Role.EDITOR, label="Role")
+
+
+class JoinForm(forms.Form):
+    """Somebody new, who came by an invitation, chooses name and password."""
+
+    name = forms.CharField(max_length=120, label="Your name", widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    password = forms.CharField(
+        max_length=1024,
+        strip=False,
+        label="Password",
+        help_text="At least ten characters.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def __init__(self, *args: Any, email: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.email = email
+
+    def clean(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        if "password" in data:
+            try:
+                validate_password(data["password"], User(email=self.email, name=data.get("name", "")))
+            except forms.ValidationError as error:
+                self.add_error("password", error)
+        return data
+
+
+class TeamForm(forms.Form):
+    """The team's name and rules."""
+
+    name = forms.CharField(max_length=120, label="Name")
+    requires_two_factor = forms.BooleanField(required=False, label="Everybody needs a second factor")
+    history_days = forms.IntegerField(
+        required=False,
+        min_value=MIN_HISTORY_DAYS,
+        max_value=36500,
+        label="Keep the history for … days",
+        help_text=f"Empty: for ever. At least {MIN_HISTORY_DAYS}. What is older goes for good, behind a signed cut.",
+    )
 
 
 class RoleForm(forms.Form):

@@ -1,9 +1,11 @@
 """Teams and their people."""
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.utils import is_mfa_enabled
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
-from issues.audit import Actor, Event, Personal, Verb, record
+from issues.audit import Actor, Changes, Event, Personal, Verb, record
 from issues.audit.checkpoints import first_checkpoint
 from issues.enums import Role
 from issues.models import AuditHead, Membership, Team, User
@@ -50,7 +52,11 @@ def get_or_create_user(*, email: str, name: str = "", password: str | None = Non
     found = User.objects.filter(email__iexact=email).first()
     if found:
         return found, False
-    return User.objects.create_user(email, password, name=name.strip()[:120]), True
+    with transaction.atomic():
+        user = User.objects.create_user(email, password, name=name.strip()[:120])
+        # Whoever makes the account vouches for the address: an operator, or the link that was mailed to it.
+        EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
+    return user, True
 
 
 def add_member(*, team: Team, user: User, role: Role, actor: Actor) -> Membership:
@@ -65,7 +71,7 @@ def add_member(*, team: Team, user: User, role: Role, actor: Actor) -> Membershi
     return membership
 
 
-def _lock_people(team_id: int) -> None:
+def lock_people(team_id: int) -> None:
     """One change of a team's people at a time: always the team's row first, so that two never wait for each other.
 
     Without the key: history that is written meanwhile refers to the row and must not wait for it.
@@ -83,7 +89,7 @@ def _keep_an_owner(leaving: Membership) -> None:
 def change_role(*, membership: Membership, role: Role, actor: Actor) -> None:
     """Give a member another role. Idempotent."""
     with transaction.atomic():
-        _lock_people(membership.team_id)
+        lock_people(membership.team_id)
         current = Membership.objects.select_related("user").filter(pk=membership.pk).first()
         if current is None or current.role == role:
             return
@@ -99,7 +105,7 @@ def change_role(*, membership: Membership, role: Role, actor: Actor) -> None:
 def remove_member(*, membership: Membership, actor: Actor) -> None:
     """Take a member out of the team, with immediate effect. The history keeps his name."""
     with transaction.atomic():
-        _lock_people(membership.team_id)
+        lock_people(membership.team_id)
         current = Membership.objects.select_related("user").filter(pk=membership.pk).first()
         if current is None:
             return
@@ -109,3 +115,80 @@ def remove_member(*, membership: Membership, actor: Actor) -> None:
         team_id = current.team_id
         current.delete()
         record(team_id, actor, [event])
+
+
+def hand_over(*, owner: Membership, to: Membership, actor: Actor) -> None:
+    """Make another member the owner in one's own place; the former owner stays as an editor. Idempotent."""
+    with transaction.atomic():
+        lock_people(owner.team_id)
+        people = {row.pk: row for row in Membership.objects.select_related("user").filter(pk__in=[owner.pk, to.pk])}
+        giver, taker = people.get(owner.pk), people.get(to.pk)
+        if giver is None or taker is None or giver.pk == taker.pk or giver.team_id != taker.team_id:
+            raise Refusal("Choose another member of the team.", code="NOT_A_MEMBER")
+        if not giver.is_owner:
+            return
+        events = [
+            Event(
+                Verb.TEAM_OWNER_CHANGED,
+                Personal.of(taker.user),
+                {"owner": [Personal.of(giver.user), Personal.of(taker.user)]},
+            ),
+            Event(Verb.MEMBER_ROLE_CHANGED, Personal.of(giver.user), {"role": [giver.role, Role.EDITOR.value]}),
+        ]
+        if not taker.is_owner:
+            changes = {"role": [taker.role, Role.OWNER.value]}
+            events.append(Event(Verb.MEMBER_ROLE_CHANGED, Personal.of(taker.user), changes))
+        giver.role, taker.role = Role.EDITOR, Role.OWNER
+        Membership.objects.bulk_update([giver, taker], ["role"])
+        record(giver.team_id, actor, events)
+
+
+def change_rules(*, team: Team, name: str, requires_two_factor: bool, history_days: int | None, actor: Actor) -> None:
+    """The team's name, whether it asks a second factor of everybody, and how long its history is kept. Idempotent."""
+    name = name.strip()
+    try:
+        with transaction.atomic():
+            current = Team.objects.select_for_update(no_key=True).get(pk=team.pk)
+            events = []
+            if name and name != current.name:
+                if Team.objects.filter(name__iexact=name).exclude(pk=team.pk).exists():
+                    raise Refusal(f"There is already a team named “{name}”.", code="NAME_TAKEN")
+                events.append(Event(Verb.TEAM_RENAMED, name, {"name": [current.name, name]}))
+                current.name = name
+            changes: Changes = {}
+            if requires_two_factor != current.requires_two_factor:
+                if requires_two_factor and not (actor.user and is_mfa_enabled(actor.user)):
+                    raise Refusal("Set up a second factor for yourself first.", code="NO_SECOND_FACTOR")
+                changes["requires_two_factor"] = [current.requires_two_factor, requires_two_factor]
+            if history_days != current.history_days:
+                changes["history_days"] = [current.history_days, history_days]
+            current.requires_two_factor, current.history_days = requires_two_factor, history_days
+            current.save(update_fields=["name", "requires_two_factor", "history_days"])
+            if changes:
+                events.append(Event(Verb.TEAM_RULES_CHANGED, current.name, changes))
+            record(team.pk, actor, events)
+    except IntegrityError as error:
+        raise Refusal(f"There is already a team named “{name}”.", code="NAME_TAKEN") from error
+
+
+def change_profile(*, user: User, name: str, time_zone: str, actor: Actor) -> None:
+    """A person's own name and time zone. Each of his teams sees that it changed, and the former name."""
+    with transaction.atomic():
+        current = User.objects.select_for_update().get(pk=user.pk)
+        changes: Changes = {}
+        if name != current.name:
+            changes["name"] = [Personal(current.name, user.pk), Personal(name, user.pk)]
+        if time_zone != current.time_zone:
+            changes["time_zone"] = [current.time_zone, time_zone]
+        if not changes:
+            return
+        current.name, current.time_zone = name, time_zone
+        current.save(update_fields=["name", "time_zone"])
+        record_for(current, actor, Verb.PROFILE_CHANGED, changes)
+
+
+def record_for(user: User, actor: Actor, verb: Verb, changes: Changes | None = None) -> None:
+    """Write an event about a person's account into the history of each of his teams."""
+    for team_id in Membership.objects.filter(user=user).order_by("team_id").values_list("team_id", flat=True):
+        with transaction.atomic():
+            record(team_id, actor, [Event(verb, Personal.of(user), changes or {})])

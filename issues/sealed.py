@@ -72,6 +72,11 @@ def _keys(text: str) -> tuple[str, MultiFernet]:
     return names[0], MultiFernet(fernets)
 
 
+def first_key() -> str:
+    """The name of the key that encrypts."""
+    return _keys(settings.TOKDASH_FIELD_KEYS)[0]
+
+
 def seal(value: str, context: str) -> str:
     """Encrypt `value` for the place named by `context`."""
     name, fernet = _keys(settings.TOKDASH_FIELD_KEYS)

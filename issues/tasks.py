@@ -14,7 +14,7 @@ from issues.checks import background
 from issues.enums import Origin
 from issues.fixes import bulk, claims, lifecycle, prepared, uploads
 from issues.models import Workspace
-from issues.notify import keys
+from issues.notify import invitations, keys
 from issues.nudge import nudge
 from issues.problems import Refusal
 from issues.sync import claims as sync_claims
@@ -121,6 +121,12 @@ def beat(queue: str) -> None:
 def tell_owners() -> None:
     """Tell owners by e-mail whose key TokPortal has refused."""
     keys.tell_owners_of_refused_keys()
+
+
+@shared_task(name="issues.mail_invitations")
+def mail_invitations() -> None:
+    """Mail the invitations that wait for it."""
+    invitations.mail_invitations()
 
 
 @shared_task(name="issues.watch_history")

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from issues.views import at_risk, bulk, bundles, history, home, hooks, issues, links, settings, sync, uploads
+from issues.views import at_risk, bulk, bundles, history, home, hooks, issues, links, people, settings, sync, uploads
 
 team_patterns = [
     path("", issues.issue_list, name="issues"),
@@ -50,15 +50,22 @@ team_patterns = [
     path("settings/workspaces/<uuid:workspace_id>/check/", settings.workspace_check, name="workspace_check"),
     path("settings/workspaces/<uuid:workspace_id>/pause/", settings.workspace_pause, name="workspace_pause"),
     path("settings/workspaces/<uuid:workspace_id>/sweep/", settings.workspace_sweep, name="workspace_sweep"),
-    path("settings/members/", settings.member_list, name="members"),
-    path("settings/members/add/", settings.member_add, name="member_add"),
-    path("settings/members/<int:pk>/role/", settings.member_role, name="member_role"),
-    path("settings/members/<int:pk>/remove/", settings.member_remove, name="member_remove"),
+    path("settings/members/", people.member_list, name="members"),
+    path("settings/members/invite/", people.member_invite, name="member_invite"),
+    path(
+        "settings/members/invitations/<uuid:invitation_id>/revoke/", people.invitation_revoke, name="invitation_revoke"
+    ),
+    path("settings/members/<int:pk>/role/", people.member_role, name="member_role"),
+    path("settings/members/<int:pk>/remove/", people.member_remove, name="member_remove"),
+    path("settings/members/former/<int:user_id>/erase/", people.member_erase, name="member_erase"),
+    path("settings/team/", people.team_rules, name="team_rules"),
+    path("settings/team/hand-over/", people.team_hand_over, name="team_hand_over"),
 ]
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("profile/", home.profile, name="profile"),
+    path("invitations/<str:token>/", people.invitation, name="invitation"),
     path("webhooks/tokportal/<uuid:workspace_id>/", hooks.tokportal_webhook, name="tokportal_webhook"),
     path("t/<slug:team_slug>/", include(team_patterns)),
 ]

@@ -27,7 +27,7 @@ JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + b"\x00" * 200
 
 
 def user(email: str, name: str = "") -> User:
-    return User.objects.create_user(email, PASSWORD, name=name)
+    return members.get_or_create_user(email=email, name=name, password=PASSWORD)[0]
 
 
 def team(name: str, owner: User) -> Team:

@@ -6,16 +6,18 @@ import pytest
 from django.urls import URLPattern, get_resolver, reverse
 
 from issues import urls
+from issues.enums import Role
 from issues.fixes.bulk import plan_table
 from issues.fixes.submit import submit_links
 from issues.fixes.uploads import FileFacts, begin_upload
+from issues.invitations import invite
 from issues.models import AuditEvent, Issue, Membership
 from tests import factories
 
 PAGES = {"issues", "issue", "bundles", "bundle", "history", "workspaces", "workspace", "workspace_keys",
          "workspace_webhooks", "members", "at_risk", "bulk", "bulk_new", "issue_presence",
          "history_event"}  # fmt: skip
-OWNER_PAGES = {"workspace_connect"}
+OWNER_PAGES = {"workspace_connect", "team_rules"}
 PUTS = {"upload_relay"}
 # POSTs that a viewer may make, since they change nothing but the record of having been made.
 VIEWER_POSTS = {"history_export", "check_link", "bundle_watch"}
@@ -25,8 +27,8 @@ EDITOR_POSTS = {
     "bulk_undo", "video_prepare", "video_withdraw", "history_note",
 }  # fmt: skip
 OWNER_POSTS = {
-    "workspace_change", "workspace_rotate", "workspace_check", "workspace_pause", "member_add", "member_role",
-    "member_remove", "webhook_register", "webhook_test", "webhook_remove",
+    "workspace_change", "workspace_rotate", "workspace_check", "workspace_pause", "member_invite", "member_role",
+    "member_remove", "member_erase", "invitation_revoke", "team_hand_over", "webhook_register", "webhook_test", "webhook_remove",
 }  # fmt: skip
 METHODS = ("get", "post", "put", "delete", "patch", "head", "options")
 TEAM_URLS = {pattern.name: pattern for pattern in urls.team_patterns}
@@ -34,7 +36,7 @@ TEAM_URLS = {pattern.name: pattern for pattern in urls.team_patterns}
 OBJECT_URLS = {
     name
     for name, pattern in TEAM_URLS.items()
-    if set(pattern.pattern.converters) - {"kind"} and name != "history_event"
+    if set(pattern.pattern.converters) - {"kind", "user_id"} and name != "history_event"
 }
 
 
@@ -53,6 +55,8 @@ def arguments(video_issue, carousel_issue, team, workspace, actor, vera):
         "media_id": upload.media.get().pk,
         "workspace_id": workspace.pk,
         "kind": "csv",
+        "user_id": vera.pk,
+        "invitation_id": invite(team=team, email="new@team.example", role=Role.VIEWER, actor=actor).pk,
         "seq": AuditEvent.objects.filter(team=team).count(),
     }
     numbers = {
@@ -91,8 +95,9 @@ def test_every_other_url_is_known():
         pattern.name for pattern in get_resolver().url_patterns if isinstance(pattern, URLPattern)
     }
 
-    # `tokportal_webhook` is TokPortal's (tests/test_webhooks.py), `metrics` Prometheus' (tests/test_operations.py).
-    assert names == {"home", "profile", "tokportal_webhook", "metrics"}
+    # `tokportal_webhook` is TokPortal's (tests/test_webhooks.py), `metrics` Prometheus' (tests/test_operations.py),
+    # `invitation` is for whoever has its link (tests/test_teams.py).
+    assert names == {"home", "profile", "tokportal_webhook", "metrics", "invitation"}
 
 
 @pytest.mark.parametrize("name", sorted(TEAM_URLS))

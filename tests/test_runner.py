@@ -296,7 +296,7 @@ def test_an_answer_that_cannot_be_stored_stops_nobody_else(workspace, small_sand
 
 
 def test_want_everything_now_asks_each_bundle_once(swept, workspace):
-    want_everything_now(workspace)
+    want_everything_now(workspace=workspace, actor=Actor.system())
 
     run = shift(workspace, seconds=3)
 

@@ -187,8 +187,46 @@ ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60  # seconds; then keys, people and exports ask again who it is
 
+# Second factors: an authenticator app, passkeys and security keys, recovery codes. A team can require one.
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not IS_HTTPS
+MFA_ADAPTER = "issues.accounts.SecondFactorAdapter"
+USERSESSIONS_ADAPTER = "issues.accounts.SessionsAdapter"
+USERSESSIONS_TRACK_ACTIVITY = False  # a write for every page
+# Single sign-on by OpenID Connect, where the environment names a provider.
+SOCIALACCOUNT_ADAPTER = "issues.accounts.SignOnAdapter"
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_AUTO_SIGNUP = True
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 10
+OIDC_SERVER = env.str("TOKDASH_OIDC_SERVER", default="").rstrip("/")
+OIDC_NAME = env.str("TOKDASH_OIDC_NAME", default="") or "single sign-on"
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {
+    "openid_connect": {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "sso",
+                "name": OIDC_NAME,
+                "client_id": env.str("TOKDASH_OIDC_CLIENT_ID", default=""),
+                "secret": env.str("TOKDASH_OIDC_CLIENT_SECRET", default=""),
+                "settings": {"server_url": OIDC_SERVER},
+            }
+        ]
+        if OIDC_SERVER
+        else [],
+    }
+}
+if OIDC_SERVER:
+    # Chromium applies form-action to where the answer of a form redirects, too.
+    _origin = "/".join(OIDC_SERVER.split("/")[:3])
+    CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"].append(_origin)
+
 # --- E-mail ------------------------------------------------------------------------------------------------
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="TokDash <tokdash@localhost>")
 
 # --- TokPortal ---------------------------------------------------------------------------------------------
@@ -256,6 +294,7 @@ CELERY_BEAT_SCHEDULE = {
     "check-links": {"task": "issues.check_links", "schedule": 5.0, "options": {"expires": 10}},
     "check-plans": {"task": "issues.check_plans", "schedule": 5.0, "options": {"expires": 10}},
     "heartbeats": {"task": "issues.send_heartbeats", "schedule": 15.0, "options": {"expires": 30}},
+    "mail-invitations": {"task": "issues.mail_invitations", "schedule": 30.0, "options": {"expires": 60}},
     "tell-owners": {"task": "issues.tell_owners", "schedule": 60.0, "options": {"expires": 120}},
     "watch-history": {"task": "issues.watch_history", "schedule": 60.0, "options": {"expires": 120}},
     "keep-history": {"task": "issues.keep_history", "schedule": 3600.0, "options": {"expires": 1800}},

@@ -6,7 +6,7 @@ from issues.views import errors, metrics
 
 urlpatterns = [
     path("metrics", metrics.metrics, name="metrics"),
-    path("accounts/", include("allauth.account.urls")),
+    path("accounts/", include("allauth.urls")),
     path("", include("issues.urls")),
 ]
 

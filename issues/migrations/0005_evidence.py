@@ -74,6 +74,7 @@ class Migration(migrations.Migration):
                 ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("expires_at", models.DateTimeField()),
+                ("mailed_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(

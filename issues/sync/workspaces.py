@@ -176,11 +176,14 @@ def change_workspace(*, workspace: Workspace, name: str, max_age_minutes: int, a
             record(current.team_id, actor, [Event.about_workspace(Verb.WORKSPACE_CHANGED, current, changes)])
 
 
-def want_everything_now(workspace: Workspace) -> None:
+def want_everything_now(*, workspace: Workspace, actor: Actor) -> None:
     """Look at every bundle before its turn, and at the listing. It changes nothing but the order of asking."""
     now = timezone.now()
-    Bundle.objects.filter(workspace=workspace, heat__isnull=False, hurry_at=None).update(hurry_at=now)
-    Workspace.objects.filter(pk=workspace.pk, state=WorkspaceState.ACTIVE).update(next_sync_at=now, next_listing_at=now)
+    with transaction.atomic():
+        Bundle.objects.filter(workspace=workspace, heat__isnull=False, hurry_at=None).update(hurry_at=now)
+        active = Workspace.objects.filter(pk=workspace.pk, state=WorkspaceState.ACTIVE)
+        active.update(next_sync_at=now, next_listing_at=now)
+        record(workspace.team_id, actor, [Event.about_workspace(Verb.WORKSPACE_SWEEP_WANTED, workspace)])
 
 
 def pause_workspace(*, workspace: Workspace, paused: bool, actor: Actor) -> None:

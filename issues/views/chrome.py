@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django_htmx.middleware import HtmxDetails
@@ -30,6 +31,7 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
         return {"membership": None}
     return {
         "membership": membership,
+        "has_sign_on": bool(settings.OIDC_SERVER),
         "paused_since": pulse.paused_since,
         "team": membership.team if membership else None,
         "teams": lambda: [entry.team for entry in teams_of(cast("User", user))],

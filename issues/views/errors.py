@@ -2,15 +2,26 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
+from django.urls import reverse
+
+from issues.access import SecondFactorMissing
 
 # Each is short, says what to do, and names the request for whoever looks into the log.
 
 
-def _page(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
+def _page(
+    request: HttpRequest, status: int, title: str, text: str, way_on: tuple[str, str] | None = None
+) -> HttpResponse:
     # Without the request's context processors: whatever broke must not break this page too.
     content = loader.render_to_string(
         "errors/page.html",
-        {"status": status, "title": title, "text": text, "request_id": getattr(request, "request_id", "")},
+        {
+            "status": status,
+            "title": title,
+            "text": text,
+            "request_id": getattr(request, "request_id", ""),
+            "way_on": way_on,
+        },
     )
     return HttpResponse(content, status=status)
 
@@ -20,6 +31,9 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, SecondFactorMissing):
+        text = f"The team “{exception}” asks a second factor of everybody. Set up an authenticator app or a passkey."
+        return _page(request, 403, "A second factor is needed", text, (reverse("mfa_index"), "Set one up"))
     return _page(request, 403, "Your role does not allow this", "Ask an owner of the team for another role.")
 
 

@@ -10,8 +10,9 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from issues.access import teams_of
 from issues.forms import ProfileForm
+from issues.members import change_profile
 from issues.models import User
-from issues.views.chrome import render_page
+from issues.views.chrome import MemberRequest, actor_of, render_page
 
 
 @require_GET
@@ -26,14 +27,13 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def profile(request: HttpRequest) -> HttpResponse:
+def profile(request: MemberRequest) -> HttpResponse:
     """Name and time zone."""
-    user = cast("User", request.user)
+    user = request.user
     if request.method == "POST":
         form = ProfileForm(request.POST)
         if form.is_valid():
-            user.name, user.time_zone = form.cleaned_data["name"], form.cleaned_data["time_zone"]
-            user.save(update_fields=["name", "time_zone"])
+            change_profile(user=user, actor=actor_of(request), **form.cleaned_data)
             messages.success(request, "Saved.")
             return redirect("profile")
     else:

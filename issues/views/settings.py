@@ -1,27 +1,25 @@
-"""Settings: workspaces and members."""
+"""Settings: workspaces and their keys."""
 
 from uuid import UUID
 
-from allauth.account.forms import ResetPasswordForm
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from issues import members
-from issues.access import load_editor, load_member, load_membership, load_owner, load_workspace
-from issues.enums import Role, WorkspaceState
-from issues.forms import MemberForm, RoleForm, RotateForm, WorkspaceChangeForm, WorkspaceForm
-from issues.models import Membership, Workspace
+from issues.access import load_editor, load_membership, load_owner, load_workspace
+from issues.enums import WorkspaceState
+from issues.forms import RotateForm, WorkspaceChangeForm, WorkspaceForm
+from issues.models import Workspace
 from issues.nudge import nudge
 from issues.problems import Refusal
 from issues.queries.freshness import freshness_of
 from issues.sync import workspaces
 from issues.views.chrome import MemberRequest, actor_of, render_page
-
-# --- Workspaces --------------------------------------------------------------------------------------------
+from issues.views.fresh import ask_again
 
 
 @require_GET
@@ -38,6 +36,8 @@ def workspace_list(request: MemberRequest, team_slug: str) -> HttpResponse:
 def workspace_connect(request: MemberRequest, team_slug: str) -> HttpResponse:
     """Connect a TokPortal account; the key is checked at once."""
     request.membership = load_owner(request.user, team_slug)
+    if again := ask_again(request, request.path if request.method == "POST" else ""):
+        return again
     form = WorkspaceForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -106,6 +106,8 @@ def workspace_rotate(request: MemberRequest, team_slug: str, workspace_id: UUID)
     """Replace a key; the new one is checked first."""
     request.membership = load_owner(request.user, team_slug)
     workspace = load_workspace(request.membership, workspace_id)
+    if again := ask_again(request, reverse("workspace_keys", args=[team_slug, workspace_id])):
+        return again
     form = RotateForm(request.POST)
     if form.is_valid():
         try:
@@ -157,87 +159,9 @@ def workspace_sweep(request: MemberRequest, team_slug: str, workspace_id: UUID) 
     """Look at everything now instead of at the next time."""
     request.membership = load_editor(request.user, team_slug)
     workspace = load_workspace(request.membership, workspace_id)
-    workspaces.want_everything_now(workspace)
+    workspaces.want_everything_now(workspace=workspace, actor=actor_of(request))
     nudge("issues.sync_workspace", str(workspace.pk))
     messages.success(request, f"Looking at “{workspace.name}” now.")
     if request.POST.get("next") == "issues":
         return redirect("issues", team_slug)
     return redirect("workspace", team_slug, workspace_id)
-
-
-# --- Members -----------------------------------------------------------------------------------------------
-
-
-def _members_page(request: MemberRequest, form: MemberForm) -> HttpResponse:
-    team = request.membership.team
-    context = {
-        "form": form,
-        "members": Membership.objects.filter(team=team).select_related("user").order_by("user__email"),
-        "roles": Role.choices,
-    }
-    return render_page(request, "settings/members.html", context, status=422 if form.errors else 200)
-
-
-@require_GET
-@login_required
-def member_list(request: MemberRequest, team_slug: str) -> HttpResponse:
-    """The team's people and their roles."""
-    request.membership = load_membership(request.user, team_slug)
-    return _members_page(request, MemberForm())
-
-
-@require_POST
-@login_required
-def member_add(request: MemberRequest, team_slug: str) -> HttpResponse:
-    """Add a person. Somebody new gets an e-mail with a link to set a password."""
-    request.membership = load_owner(request.user, team_slug)
-    form = MemberForm(request.POST)
-    if not form.is_valid():
-        return _members_page(request, form)
-    data = form.cleaned_data
-    user, is_new = members.get_or_create_user(email=data["email"], name=data["name"])
-    try:
-        members.add_member(team=request.membership.team, user=user, role=Role(data["role"]), actor=actor_of(request))
-    except Refusal as refusal:
-        form.add_error("email", refusal.sentence)
-        return _members_page(request, form)
-    if is_new:
-        reset = ResetPasswordForm({"email": user.email})
-        if reset.is_valid():
-            reset.save(request)
-        messages.success(request, f"{user.email} was added and gets an e-mail with a link to set a password.")
-    else:
-        messages.success(request, f"{user.email} was added.")
-    return redirect("members", team_slug)
-
-
-@require_POST
-@login_required
-def member_role(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
-    """Give a member another role."""
-    request.membership = load_owner(request.user, team_slug)
-    member = load_member(request.membership, pk)
-    form = RoleForm(request.POST)
-    if form.is_valid():
-        try:
-            members.change_role(membership=member, role=Role(form.cleaned_data["role"]), actor=actor_of(request))
-            messages.success(request, f"{member.user} is {Role(form.cleaned_data['role']).label.lower()} now.")
-        except Refusal as refusal:
-            messages.error(request, refusal.sentence)
-    return redirect("members", team_slug)
-
-
-@require_POST
-@login_required
-def member_remove(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
-    """Take a member out of the team, at once."""
-    request.membership = load_owner(request.user, team_slug)
-    member = load_member(request.membership, pk)
-    try:
-        members.remove_member(membership=member, actor=actor_of(request))
-        messages.success(request, f"{member.user} is not in the team any more.")
-    except Refusal as refusal:
-        messages.error(request, refusal.sentence)
-    if member.user_id == request.user.pk:
-        return redirect("home")
-    return redirect("members", team_slug)
