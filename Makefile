@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 
-.PHONY: help install demo test check tests browser lint types lock bench-sync bench-fixes screenshots clean
+.PHONY: help install demo test check tests browser lint types lock bench-sync bench-fixes bench-history screenshots clean
 
 help:
 	@echo "make demo         a running TokDash with a sandbox TokPortal (Ctrl-C ends it)"
@@ -13,6 +13,7 @@ help:
 	@echo "make screenshots  the pictures in docs/screenshots/"
 	@echo "make bench-sync   how soon a flag is seen, and what that costs (some ten minutes)"
 	@echo "make bench-fixes  what survives a kill, and what a fix costs (PARTS=..., all: some forty minutes)"
+	@echo "make bench-history verifying, appending, reading, exporting a million events (some six minutes)"
 	@echo "make lock         write the locks anew from requirements/*.in"
 	@echo "make clean        remove .venv/ and var/"
 
@@ -41,6 +42,9 @@ bench-sync: install
 
 bench-fixes: install
 	@$(BIN)/python -m tests.bench.fixes $(PARTS)
+
+bench-history: install
+	@$(BIN)/python -m tests.bench.history $(PARTS)
 
 screenshots: install
 	@$(BIN)/python -m tests.make_screenshots

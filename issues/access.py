@@ -4,7 +4,7 @@ from uuid import UUID
 
 from allauth.mfa.utils import is_mfa_enabled
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
@@ -33,7 +33,9 @@ def load_membership(user: object, slug: str) -> Membership:
     """The user's membership in the team. Raises Http404 for everybody else: other teams do not exist."""
     if not isinstance(user, User) or not user.is_active:
         raise Http404
-    found = Membership.objects.select_related("team__audit_watch", "user")
+    # How many teams the person has, for the switcher: most have one, and then there is nothing to switch to.
+    others = Membership.objects.filter(user=OuterRef("user")).order_by().values("user").values(count=Count("pk"))
+    found = Membership.objects.select_related("team__audit_watch", "user").annotate(team_count=Subquery(others))
     membership = get_object_or_404(found, team__slug=slug, user=user)
     if membership.team.requires_two_factor and not is_mfa_enabled(user):
         raise SecondFactorMissing(membership.team.name)

@@ -35,6 +35,7 @@ team_patterns = [
     path("bundles/<int:pk>/watch/", sync.bundle_watch, name="bundle_watch"),
     path("history/", history.history, name="history"),
     path("history/<int:seq>/", history.history_event, name="history_event"),
+    path("history/proof/", history.history_proof, name="history_proof"),
     path("history/note/", history.history_note, name="history_note"),
     path("history/export.<str:kind>", history.export, name="history_export"),
     path("settings/workspaces/", settings.workspace_list, name="workspaces"),

@@ -16,7 +16,7 @@ from tests import factories
 
 PAGES = {"issues", "issue", "bundles", "bundle", "history", "workspaces", "workspace", "workspace_keys",
          "workspace_webhooks", "members", "at_risk", "bulk", "bulk_new", "issue_presence",
-         "history_event"}  # fmt: skip
+         "history_event", "history_proof"}  # fmt: skip
 OWNER_PAGES = {"workspace_connect", "team_rules"}
 PUTS = {"upload_relay"}
 # POSTs that a viewer may make, since they change nothing but the record of having been made.

@@ -1,6 +1,5 @@
 """Workspaces and members on their pages: keys are checked, never shown, and people come and go."""
 
-
 import pytest
 from django.core import mail
 from django.urls import reverse
@@ -92,6 +91,7 @@ def test_check_pause_resume_change_and_sweep(owner, team, workspace, small_sandb
     assert Workspace.objects.get().next_sync_at is not None
     assert list(AuditEvent.objects.filter(verb__startswith="workspace.").order_by("seq").values_list("verb", flat=True)) == [
         "workspace.connected", "workspace.paused", "workspace.resumed", "workspace.changed",
+        "workspace.sweep_wanted",
     ]  # fmt: skip
 
 

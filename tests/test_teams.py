@@ -344,7 +344,7 @@ def test_a_second_factor_is_asked_sealed_and_written_down(team, bob):
     assert last_event(team, "account.login_failed").changes["factor"] == [None, "second factor"]
 
 
-def test_adding_and_removing_a_factor_is_written_down(team, bob):
+def test_adding_and_removing_a_factor_is_written_down(team, bob, django_capture_on_commit_callbacks):
     client = Client()
     client.post("/accounts/login/", {"login": bob.email, "password": factories.PASSWORD})
     client.post("/accounts/reauthenticate/", {"password": factories.PASSWORD})
@@ -352,7 +352,8 @@ def test_adding_and_removing_a_factor_is_written_down(team, bob):
     secret = client.session["mfa.totp.secret"]
     code = totp.format_hotp_value(totp.hotp_value(secret, next(totp.yield_hotp_counters_from_time())))
 
-    client.post("/accounts/2fa/totp/activate/", {"code": code})
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post("/accounts/2fa/totp/activate/", {"code": code})
     client.post("/accounts/2fa/totp/deactivate/")
 
     assert page.status_code == 200

@@ -4,17 +4,18 @@ import time as clock
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import BooleanField, Q, QuerySet
-from django.db.models.expressions import RawSQL
+from django.db.models import BooleanField, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.expressions import OrderBy, RawSQL
 from django.utils import timezone
 
 from issues.audit import Verb
-from issues.audit.checkpoints import base_of
+from issues.audit.personal import People, digests_in
 from issues.audit.words import words_in
-from issues.enums import Origin, PersonalKind
+from issues.enums import CheckpointKind, Origin, PersonalKind
 from issues.models import AuditCheckpoint, AuditEvent, AuditHead, AuditWatch, PersonalValue, Team
 from issues.queries.history_lines import Line, read_events
 from issues.queries.pages import decode_cursor, encode_cursor
@@ -22,7 +23,7 @@ from issues.queries.pages import decode_cursor, encode_cursor
 PAGE_ROWS = 50
 # Where several filters meet no index fits, and the newest events are looked through first, window by window. A page
 # that took so long says how far back it has looked, and goes on from there on request.
-FIRST_WINDOW, WINDOW_GROWTH, PATIENCE_SECONDS = 10_000, 4, 0.04
+FIRST_WINDOW, WINDOW_GROWTH, PATIENCE_SECONDS = 20_000, 10, 0.04
 MAX_TEXT = 100
 
 
@@ -77,45 +78,69 @@ def _day(text: str) -> datetime | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """Numbers: the last one behind a cut, the chain's last, the last one that is signed; and those of the days."""
+
+    cut: int
+    head: int
+    signed: int
+    since: int | None
+    behind: int | None
+
+
+def bounds_of(team: Team, filters: HistoryFilters) -> Bounds:
+    """One query for all of them. Events are numbered in the order of their times, so days are numbers."""
+    mine = AuditEvent.objects.filter(team=OuterRef("pk"))
+    checkpoints = AuditCheckpoint.objects.filter(team=OuterRef("pk"))
+    since, until = _day(filters.since), _day(filters.until)
+    wanted = {
+        "cut": checkpoints.filter(kind=CheckpointKind.CUT).order_by("-seq").values("seq")[:1],
+        "head": AuditHead.objects.filter(team=OuterRef("pk")).values("seq")[:1],
+        "signed": checkpoints.order_by("-seq").values("seq")[:1],
+    }
+    if since:
+        wanted["since"] = mine.filter(at__gte=since).order_by("at", "seq").values("seq")[:1]
+    if until:
+        after = mine.filter(at__gte=until + timedelta(days=1))
+        wanted["behind"] = after.order_by("at", "seq").values("seq")[:1]
+    found = Team.objects.filter(pk=team.pk).order_by()
+    numbers: dict[str, Any] = dict(found.values(**{name: Subquery(query) for name, query in wanted.items()})[0])
+    head = numbers["head"] or 0
+    first = (numbers["since"] or head + 1) if since else None
+    return Bounds(numbers["cut"] or 0, head, numbers["signed"] or 0, first, numbers.get("behind"))
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
-    """The events that the filters name. `direct`: one index has them in order."""
+    """The events that the filters name, by numbers from `lowest` to `highest`.
+
+    `direct`: one index has them in order. `by_words`: the index of the words finds them, in no order.
+    """
 
     team_id: int
     events: QuerySet[AuditEvent]
-    lowest: int  # the first number that can be among them
+    lowest: int
     highest: int
     direct: bool
+    by_words: bool
 
     def __iter__(self) -> Iterator[AuditEvent]:
         """All of them, latest first, some at a time: for an export."""
         found = self.events.filter(seq__gte=self.lowest, seq__lte=self.highest)
-        return found.iterator(chunk_size=1000)
+        return found.order_by("-seq").iterator(chunk_size=1000)
 
 
-def find_events(team: Team, filters: HistoryFilters) -> Selection:
-    """The team's events that the filters name, latest first, without those behind a cut."""
-    lowest, highest = _numbers(team, filters)
-    events = AuditEvent.objects.filter(team=team).order_by("-seq")
+def find_events(team: Team, filters: HistoryFilters, bounds: Bounds | None = None) -> Selection:
+    """The team's events that the filters name, without those behind a cut."""
+    bounds = bounds or bounds_of(team, filters)
+    lowest = max(bounds.cut + 1, bounds.since or 0)
+    highest = bounds.behind - 1 if bounds.behind is not None else bounds.head
+    events = AuditEvent.objects.filter(team=team)
     narrowings = 0
     for condition in _conditions(team, filters):
         events, narrowings = events.filter(condition), narrowings + 1
-    direct = narrowings == 0 or (narrowings == 1 and not filters.text)
-    return Selection(team.pk, events, lowest, highest, direct or bool(filters.request_id))
-
-
-def _numbers(team: Team, filters: HistoryFilters) -> tuple[int, int]:
-    """The numbers between which the days lie: events are numbered in the order of their times."""
-    events = AuditEvent.objects.filter(team=team)
-    lowest, highest = base_of(team.pk).seq + 1, 2**62
-    since, until = _day(filters.since), _day(filters.until)
-    if since:
-        first = events.filter(at__gte=since).order_by("at", "seq").values_list("seq", flat=True).first()
-        lowest = max(lowest, first) if first is not None else highest
-    if until:
-        behind = events.filter(at__gte=until + timedelta(days=1)).order_by("at", "seq")
-        first = behind.values_list("seq", flat=True).first()
-        highest = first - 1 if first is not None else highest
-    return lowest, highest
+    direct = narrowings == 0 or (narrowings == 1 and not filters.text) or bool(filters.request_id)
+    return Selection(team.pk, events, lowest, highest, direct, bool(filters.text))
 
 
 def _conditions(team: Team, filters: HistoryFilters) -> Iterator[Q | RawSQL]:
@@ -153,10 +178,12 @@ def _users(team: Team, person: str) -> list[int]:
 
 def _with_words(team: Team, words: list[str]) -> Iterator[Q | RawSQL]:
     """Every word must begin a word of the event, or stand in a value beside the chain that the event speaks of."""
-    alternatives = []
+    beside = Q()
     for word in words:
-        values = PersonalValue.objects.filter(team=team, value__icontains=word)
-        alternatives.append([word, *values.order_by("-pk").values_list("digest", flat=True)[:50]])
+        beside |= Q(value__icontains=word)
+    known = PersonalValue.objects.filter(beside, team=team).order_by("-pk").values_list("value", "digest")[:200]
+    values = [(value.lower(), digest) for value, digest in known]
+    alternatives = [[word, *(digest for value, digest in values if word in value)] for word in words]
     if connection.vendor == "postgresql":
         # Words hold letters and digits alone (audit.words): nothing in them means anything to a tsquery.
         query = " & ".join(
@@ -175,11 +202,12 @@ def _with_words(team: Team, words: list[str]) -> Iterator[Q | RawSQL]:
 
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
-    """Lines, the cursor of the page behind them, and how far back was looked where not everything was."""
+    """Lines, the cursor of the page behind them, and the number back to which was looked where not all were."""
 
     rows: list[Line]
+    people: list[tuple[str, str]]
     after: str = ""
-    looked_back_to: datetime | None = None
+    looked_back_to: int | None = None
 
 
 def page_of(selection: Selection, after: str) -> HistoryPage:
@@ -187,29 +215,48 @@ def page_of(selection: Selection, after: str) -> HistoryPage:
     cursor = decode_cursor(after, 1) if after else None
     below = min(selection.highest + 1, cursor[0]) if cursor and isinstance(cursor[0], int) else selection.highest + 1
     rows: list[AuditEvent] = []
+    looked_back_to, following = None, ""
     began = clock.monotonic()
-    for low, high in _windows(selection, below):
+    for low, high, order in _windows(selection, below):
         wanted = PAGE_ROWS + 1 - len(rows)
-        rows += selection.events.filter(seq__gte=low, seq__lt=high)[:wanted]
+        rows += selection.events.filter(seq__gte=low, seq__lt=high).order_by(order)[:wanted]
         if len(rows) > PAGE_ROWS:
-            return HistoryPage(read_events(rows[:PAGE_ROWS]), encode_cursor(rows[PAGE_ROWS - 1].seq))
+            following = encode_cursor(rows[PAGE_ROWS - 1].seq)
+            break
         if low > selection.lowest and clock.monotonic() - began > PATIENCE_SECONDS:
-            at = AuditEvent.objects.filter(team_id=selection.team_id, seq=low).values_list("at", flat=True).first()
-            return HistoryPage(read_events(rows), encode_cursor(low), at)
-    return HistoryPage(read_events(rows))
+            looked_back_to, following = low, encode_cursor(low)
+            break
+    rows = rows[:PAGE_ROWS]
+    people, names = _people_to_show(selection.team_id, rows)
+    return HistoryPage(read_events(rows, people), names, following, looked_back_to)
 
 
-def _windows(selection: Selection, below: int) -> Iterator[tuple[int, int]]:
-    """Spans of numbers to look through, newest first; one for all where an index has the events in order."""
+def _windows(selection: Selection, below: int) -> Iterator[tuple[int, int, OrderBy | str]]:
+    """Spans of numbers to look through, newest first, and in which order; one for all where an index has the order."""
     if selection.direct:
-        yield selection.lowest, below
+        yield selection.lowest, below, "-seq"
         return
-    head = AuditHead.objects.filter(team_id=selection.team_id).values_list("seq", flat=True).first() or 0
-    high, size = min(below, head + 1), FIRST_WINDOW
+    high, size = below, FIRST_WINDOW
     while high > selection.lowest:
-        low = max(selection.lowest, high - size)
-        yield low, high
+        is_first = high == below
+        low = max(selection.lowest, high - size) if is_first or not selection.by_words else selection.lowest
+        # Words that the newest events do not have are rare, or were: then the words' own index is the way, and it has
+        # no order. An order by a sum keeps the planner from walking through everything in hope of finding them soon.
+        yield low, high, "-seq" if is_first or not selection.by_words else (F("seq") + 0).desc()
         high, size = low, size * WINDOW_GROWTH
+
+
+def _people_to_show(team_id: int, rows: list[AuditEvent]) -> tuple[People, list[tuple[str, str]]]:
+    """The values that the rows speak of, and whoever has acted in the team (number and latest name), in one query."""
+    wanted = {digest for row in rows for digest in digests_in(row)}
+    persons = Q(kind=PersonalKind.PERSON, user_id__isnull=False)
+    found = PersonalValue.objects.filter(persons | Q(digest__in=wanted), team_id=team_id, erased_at=None).order_by("pk")
+    values, names = {}, {}
+    for kind, user_id, digest, value in found.values_list("kind", "user_id", "digest", "value")[:2000]:
+        values[digest] = value
+        if kind == PersonalKind.PERSON and user_id is not None:
+            names[str(user_id)] = value
+    return People(values), sorted(names.items(), key=lambda entry: entry[1].lower())[:500]
 
 
 # --- One event, and the events beside it ---------------------------------------------------------------------
@@ -260,10 +307,3 @@ def proof_of(team: Team) -> Proof:
     """The unceasing verification's last word, and the last signed checkpoint. The team's watch must be loaded."""
     last = AuditCheckpoint.objects.filter(team=team).order_by("-number").first()
     return Proof(getattr(team, "audit_watch", None), last)
-
-
-def people_to_choose(team: Team) -> list[tuple[str, str]]:
-    """Whoever has acted in the team, by number and name; the latest name of each."""
-    rows = PersonalValue.objects.filter(team=team, kind=PersonalKind.PERSON, erased_at=None).exclude(user_id=None)
-    names = {str(user_id): value for user_id, value in rows.order_by("pk").values_list("user_id", "value")}
-    return sorted(names.items(), key=lambda entry: entry[1].lower())[:500]

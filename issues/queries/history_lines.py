@@ -80,10 +80,11 @@ _ICONS = {
 }
 
 
-def read_events(events: Iterable[AuditEvent]) -> list[Line]:
-    """Events of one team as lines; the values beside the chain come with one query."""
+def read_events(events: Iterable[AuditEvent], people: People | None = None) -> list[Line]:
+    """Events of one team as lines; the values beside the chain come with one query where they are not given."""
     listed = list(events)
-    people = people_of(listed[0].team_id, listed) if listed else People({})
+    if people is None:
+        people = people_of(listed[0].team_id, listed) if listed else People({})
     return [_line(event, people) for event in listed]
 
 

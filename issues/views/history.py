@@ -22,10 +22,10 @@ from issues.models import Team, Workspace
 from issues.problems import Refusal
 from issues.queries.history import (
     HistoryFilters,
+    bounds_of,
     find_events,
     neighbours_of,
     page_of,
-    people_to_choose,
     proof_of,
 )
 from issues.queries.history_lines import read_events
@@ -43,17 +43,25 @@ def history(request: MemberRequest, team_slug: str) -> HttpResponse:
     request.membership = load_membership(request.user, team_slug)
     team = request.membership.team
     filters = HistoryFilters.parse(request.GET)
+    bounds = bounds_of(team, filters)
     context = {
         "filters": filters,
-        "page": page_of(find_events(team, filters), request.GET.get("after", "")),
-        "proof": proof_of(team),
-        "public_key": signing_keys()[0].public_hex,
-        "people": people_to_choose(team),
+        "bounds": bounds,
+        "page": page_of(find_events(team, filters, bounds), request.GET.get("after", "")),
         "verbs": Verb.choices,
         "origins": Origin.choices,
         "workspaces": Workspace.objects.filter(team=team).order_by("name"),
     }
     return render_page(request, "history/list.html", context)
+
+
+@require_GET
+@login_required
+def history_proof(request: MemberRequest, team_slug: str) -> HttpResponse:
+    """What is known of the record's soundness, the public key, and the evidence package."""
+    request.membership = load_membership(request.user, team_slug)
+    context = {"proof": proof_of(request.membership.team), "public_key": signing_keys()[0].public_hex}
+    return render_page(request, "history/proof.html", context)
 
 
 @require_GET
