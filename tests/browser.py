@@ -107,7 +107,7 @@ def log_in(page: Page, url: str, email: str = OWNER) -> None:
     page.goto(f"{url}/accounts/login/")
     page.get_by_label("E-mail").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Log in", exact=True).click()
     page.wait_for_url("**/t/**")
 
 

@@ -16,6 +16,11 @@ step "import contract"
 "$BIN/lint-imports" --no-logo 2>/dev/null || "$BIN/lint-imports"
 step "migrations"
 "$BIN/python" manage.py makemigrations --check --dry-run
+step "bandit"
+# SQL made of strings and opened addresses are judged line by line by ruff (S608, S611, S310), each with its reason.
+"$BIN/bandit" -q -r issues tokdash manage.py -ll -s B608,B611,B310
+step "known vulnerabilities"
+"$BIN/python" tests/audit_packages.py
 step "templates"
 "$BIN/djlint" --lint --quiet templates
 step "Dockerfile and compose file"

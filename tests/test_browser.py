@@ -93,7 +93,7 @@ def test_log_in_refuses_a_wrong_password_with_a_sentence(chromium, demo):
     page.goto(f"{demo.url}/accounts/login/")
     page.get_by_label("E-mail").fill(b.OWNER)
     page.get_by_label("Password").fill("wrong")
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Log in", exact=True).click()
 
     expect(page.get_by_role("alert")).to_contain_text("not correct")
     expect(page.get_by_label("E-mail")).to_have_value(b.OWNER)

@@ -311,6 +311,7 @@ def test_checkpoints_and_heads_are_guarded_too(sealed, statement):
 
 def test_the_banner_says_where_and_goes_when_the_record_holds_again(open_to_all, as_user, vera):
     client = as_user(vera)
+    assert "does not hold" not in client.get(f"/t/{open_to_all.slug}/").content.decode()  # never watched yet
     run(f"UPDATE {EVENTS} SET label = 'forged' WHERE team_id = {open_to_all.pk} AND seq = 17")
     watch_team(open_to_all)
 

@@ -189,6 +189,7 @@ ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60  # seconds; then keys, people and exp
 
 # Second factors: an authenticator app, passkeys and security keys, recovery codes. A team can require one.
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_TOLERANCE = 1  # half minutes by which a phone may be wrong
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not IS_HTTPS
 MFA_ADAPTER = "issues.accounts.SecondFactorAdapter"

@@ -54,6 +54,7 @@ class Verb(TextChoices):
     FIX_SUPERSEDED = "fix.superseded", "Fix superseded"
     FIX_NEEDS_HUMAN = "fix.needs_human", "Fix needs a person"
     FIX_CANCELLED = "fix.cancelled", "Fix cancelled"
+    BULK_PLANNED = "bulk.planned", "Bulk fix planned"
     BULK_STARTED = "bulk.started", "Bulk fix started"
     BULK_UNDONE = "bulk.undone", "Bulk fix taken back"
     ISSUE_CLAIMED = "issue.claimed", "Issue taken on"

@@ -132,6 +132,7 @@ def _plan(team: Team, rows: Sequence[BulkRow], how: str, actor: Actor) -> BulkFi
         for number, row in enumerate(rows, 1):
             row.bulk, row.order = bulk, number
         BulkRow.objects.bulk_create(rows, batch_size=500)
+        record(team.pk, actor, [Event(Verb.BULK_PLANNED, label=bulk.how, changes={"rows": [None, len(rows)]})])
         transaction.on_commit(partial(nudge, "issues.check_plans"))
     return bulk
 

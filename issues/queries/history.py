@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import connection
 from django.db.models import BooleanField, F, OuterRef, Q, QuerySet, Subquery
-from django.db.models.expressions import OrderBy, RawSQL
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from issues.audit import Verb
@@ -114,7 +114,7 @@ def bounds_of(team: Team, filters: HistoryFilters) -> Bounds:
 class Selection:
     """The events that the filters name, by numbers from `lowest` to `highest`.
 
-    `direct`: one index has them in order. `by_words`: the index of the words finds them, in no order.
+    `direct`: one index has them in order. `by_words`: the same, found by the index of the words, which has no order.
     """
 
     team_id: int
@@ -122,7 +122,7 @@ class Selection:
     lowest: int
     highest: int
     direct: bool
-    by_words: bool
+    by_words: QuerySet[AuditEvent] | None
 
     def __iter__(self) -> Iterator[AuditEvent]:
         """All of them, latest first, some at a time: for an export."""
@@ -136,14 +136,18 @@ def find_events(team: Team, filters: HistoryFilters, bounds: Bounds | None = Non
     lowest = max(bounds.cut + 1, bounds.since or 0)
     highest = bounds.behind - 1 if bounds.behind is not None else bounds.head
     events = AuditEvent.objects.filter(team=team)
-    narrowings = 0
-    for condition in _conditions(team, filters):
-        events, narrowings = events.filter(condition), narrowings + 1
-    direct = narrowings == 0 or (narrowings == 1 and not filters.text) or bool(filters.request_id)
-    return Selection(team.pk, events, lowest, highest, direct, bool(filters.text))
+    conditions = list(_conditions(team, filters))
+    for condition in conditions:
+        events = events.filter(condition)
+    if not filters.text:
+        direct = len(conditions) <= 1 or bool(filters.request_id)
+        return Selection(team.pk, events, lowest, highest, direct, None)
+    alternatives = _alternatives(team, words_in(filters.text)[:6])
+    by_words = events.filter(_by_index(alternatives)) if connection.vendor == "postgresql" and alternatives else None
+    return Selection(team.pk, events.filter(_by_reading(alternatives)), lowest, highest, False, by_words)
 
 
-def _conditions(team: Team, filters: HistoryFilters) -> Iterator[Q | RawSQL]:
+def _conditions(team: Team, filters: HistoryFilters) -> Iterator[Q]:
     if filters.verb:
         yield Q(verb=filters.verb)
     if filters.person:
@@ -161,11 +165,6 @@ def _conditions(team: Team, filters: HistoryFilters) -> Iterator[Q | RawSQL]:
         yield Q(origin=filters.origin)
     if filters.request_id:
         yield Q(request_id=filters.request_id) | Q(tokportal_request_id=filters.request_id)
-    words = words_in(filters.text)[:6]
-    if words:
-        yield from _with_words(team, words)
-    elif filters.text:
-        yield Q(pk__in=[])
 
 
 def _users(team: Team, person: str) -> list[int]:
@@ -176,28 +175,39 @@ def _users(team: Team, person: str) -> list[int]:
     return [number for number in rows.values_list("user_id", flat=True)[:200] if number is not None]
 
 
-def _with_words(team: Team, words: list[str]) -> Iterator[Q | RawSQL]:
-    """Every word must begin a word of the event, or stand in a value beside the chain that the event speaks of."""
+def _alternatives(team: Team, words: list[str]) -> list[list[str]]:
+    """For each word: itself, and the digests of the values beside the chain in which it stands."""
+    if not words:
+        return []
     beside = Q()
     for word in words:
         beside |= Q(value__icontains=word)
     known = PersonalValue.objects.filter(beside, team=team).order_by("-pk").values_list("value", "digest")[:200]
     values = [(value.lower(), digest) for value, digest in known]
-    alternatives = [[word, *(digest for value, digest in values if word in value)] for word in words]
-    if connection.vendor == "postgresql":
-        # Words hold letters and digits alone (audit.words): nothing in them means anything to a tsquery.
-        query = " & ".join(
-            "(" + " | ".join([f"'{word}':*", *(f"'{digest}'" for digest in digests)]) + ")"
-            for word, *digests in alternatives
-        )
-        matches = "array_to_tsvector(string_to_array(words, ' ')) @@ %s::tsquery"
-        yield RawSQL(matches, [query], output_field=BooleanField())  # noqa: S611 - no part of it is given
-        return
+    return [[word, *(digest for value, digest in values if word in value)] for word in words]
+
+
+def _by_reading(alternatives: list[list[str]]) -> Q:
+    """Every word must begin a word of the event, or a digest be one; nothing matches where there is no word."""
+    if not alternatives:
+        return Q(pk__in=[])
+    every = Q()
     for word, *digests in alternatives:
         condition = Q(words__startswith=word) | Q(words__contains=f" {word}")
         for digest in digests:
             condition |= Q(words__contains=digest)
-        yield condition
+        every &= condition
+    return every
+
+
+def _by_index(alternatives: list[list[str]]) -> RawSQL:
+    """The same on PostgreSQL by the index of the words. Words hold letters and digits alone (audit.words)."""
+    query = " & ".join(
+        "(" + " | ".join([f"'{word}':*", *(f"'{digest}'" for digest in digests)]) + ")"
+        for word, *digests in alternatives
+    )
+    matches = "array_to_tsvector(string_to_array(words, ' ')) @@ %s::tsquery"
+    return RawSQL(matches, [query], output_field=BooleanField())  # noqa: S611 - no part of it is given
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +227,8 @@ def page_of(selection: Selection, after: str) -> HistoryPage:
     rows: list[AuditEvent] = []
     looked_back_to, following = None, ""
     began = clock.monotonic()
-    for low, high, order in _windows(selection, below):
-        wanted = PAGE_ROWS + 1 - len(rows)
-        rows += selection.events.filter(seq__gte=low, seq__lt=high).order_by(order)[:wanted]
+    for low, high, events in _windows(selection, below):
+        rows += events.filter(seq__gte=low, seq__lt=high)[: PAGE_ROWS + 1 - len(rows)]
         if len(rows) > PAGE_ROWS:
             following = encode_cursor(rows[PAGE_ROWS - 1].seq)
             break
@@ -231,18 +240,24 @@ def page_of(selection: Selection, after: str) -> HistoryPage:
     return HistoryPage(read_events(rows, people), names, following, looked_back_to)
 
 
-def _windows(selection: Selection, below: int) -> Iterator[tuple[int, int, OrderBy | str]]:
-    """Spans of numbers to look through, newest first, and in which order; one for all where an index has the order."""
+def _windows(selection: Selection, below: int) -> Iterator[tuple[int, int, QuerySet[AuditEvent]]]:
+    """Spans of numbers to look through, newest first, and how; one for all where an index has the order."""
+    in_order = selection.events.order_by("-seq")
     if selection.direct:
-        yield selection.lowest, below, "-seq"
+        yield selection.lowest, below, in_order
         return
-    high, size = below, FIRST_WINDOW
+    low = max(selection.lowest, below - FIRST_WINDOW)
+    if below > low:
+        yield low, below, in_order
+    if selection.by_words is not None and low > selection.lowest:
+        # Words that the newest events do not have are rare, or were: then their index is the way, and it has no order.
+        # An order by a sum keeps the planner from walking through everything in hope of finding them soon.
+        yield selection.lowest, low, selection.by_words.order_by((F("seq") + 0).desc())
+        return
+    high, size = low, FIRST_WINDOW * WINDOW_GROWTH
     while high > selection.lowest:
-        is_first = high == below
-        low = max(selection.lowest, high - size) if is_first or not selection.by_words else selection.lowest
-        # Words that the newest events do not have are rare, or were: then the words' own index is the way, and it has
-        # no order. An order by a sum keeps the planner from walking through everything in hope of finding them soon.
-        yield low, high, "-seq" if is_first or not selection.by_words else (F("seq") + 0).desc()
+        low = max(selection.lowest, high - size)
+        yield low, high, in_order
         high, size = low, size * WINDOW_GROWTH
 
 

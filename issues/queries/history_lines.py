@@ -192,6 +192,8 @@ def _sentence(verb: Verb | None, event: Told) -> str:
         return f"{_PLAIN[verb]} ({_after(event, 'factor') or 'all'})"
     if verb in {Verb.MEMBER_ADDED, Verb.MEMBER_ROLE_CHANGED}:
         return f"{_PLAIN[verb]} {event.label} as {_after(event, 'role')}"
+    if verb == Verb.BULK_PLANNED:
+        return f"planned {_after(event, 'rows')} fixes: {event.label}"
     if verb == Verb.BULK_STARTED:
         return f"sent {_after(event, 'fixes')} fixes in one go: {event.label}"
     if verb == Verb.BULK_UNDONE:
