@@ -1,7 +1,9 @@
 """A canary key goes through every failure that we can produce; afterwards it is nowhere to be found."""
 
+import io
 import json
 import logging
+import zipfile
 
 import pytest
 from django.apps import apps
@@ -32,13 +34,15 @@ class Everything(logging.Handler):
 
 def everything_stored() -> str:
     rows = []
-    for model in apps.get_app_config("issues").get_models():
-        rows += [json.dumps(row, default=str) for row in model.objects.values()]
+    for model in apps.get_models():  # allauth's and the sessions, too
+        rows += [json.dumps(row, default=str) for row in model._default_manager.values()]
     return "\n".join(rows)
 
 
 def test_no_secret_is_left_behind_by_failures(team, small_sandbox, actor, as_user, alice, settings, monkeypatch):
-    logs = Everything()
+    logs, told = Everything(), []
+    for module in ("issues.sync.workspaces", "issues.fixes.submit", "issues.fixes.uploads"):
+        monkeypatch.setattr(f"{module}.nudge", lambda *arguments: told.append(arguments), raising=False)
     logging.getLogger().addHandler(logs)
     settings.TOKPORTAL_READ_TIMEOUT = settings.TOKPORTAL_FIX_DEADLINE = 1.5
     small_sandbox.control.key(CANARY)
@@ -72,7 +76,14 @@ def test_no_secret_is_left_behind_by_failures(team, small_sandbox, actor, as_use
         for name in ("issues", "history", "workspaces", "bundles")
     ]
     pages.append(client.get(reverse("workspace", args=[team.slug, workspace.pk])).content.decode())
-    export = b"".join(client.post(reverse("history_export", args=[team.slug, "jsonl"])).streaming_content).decode()
+    export = "".join(
+        b"".join(client.post(reverse("history_export", args=[team.slug, kind])).streaming_content).decode()
+        for kind in ("jsonl", "csv")
+    )
+    package = b"".join(client.post(reverse("history_export", args=[team.slug, "zip"])).streaming_content)
+    with zipfile.ZipFile(io.BytesIO(package)) as parts:
+        export += "".join(parts.read(name).decode() for name in parts.namelist())
+    export += client.get(reverse("history_proof", args=[team.slug])).content.decode()
     monkeypatch.setattr(transport, "send", None)
     logging.getLogger().removeHandler(logs)
 
@@ -83,6 +94,7 @@ def test_no_secret_is_left_behind_by_failures(team, small_sandbox, actor, as_use
         "pages": "".join(pages),
         "export": export,
         "logs": logged,
+        "task arguments": json.dumps(told),
         "refusal": repr(caught.value) + repr(caught.value.__cause__),
     }.items():
         assert CANARY not in found, where

@@ -173,7 +173,10 @@ def team_hand_over(request: MemberRequest, team_slug: str) -> HttpResponse:
     if again := _fresh_owner(request, team_slug, "team_rules"):
         return again
     number = request.POST.get("member", "")
-    to = load_member(request.membership, int(number) if number.isdecimal() and len(number) < 19 else 0)
+    if not number.isdecimal() or len(number) > 18:
+        messages.error(request, "Choose another member of the team.")
+        return redirect("team_rules", team_slug)
+    to = load_member(request.membership, int(number))
     try:
         members.hand_over(owner=request.membership, to=to, actor=actor_of(request))
         messages.success(request, f"{to.user} owns the team now; you are an editor.")
