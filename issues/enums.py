@@ -20,6 +20,7 @@ class InvitationState(TextChoices):
 
 class PersonalKind(TextChoices):
     PERSON = "person", "Name and address"
+    BEHALF = "behalf", "For whom TokDash acts"
     MAIL = "mail", "E-mail address"
     PLACE = "place", "Network address and browser"
     NOTE = "note", "Note"

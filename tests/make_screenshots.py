@@ -17,8 +17,19 @@ SHOWN = b.ROOT / "docs" / "screenshots"
 IN_README = ("issues-wide-light", "issue-wide-light", "fixed-wide-dark", "issues-phone-dark")
 TEAM = "/t/brightside-agency"
 SIZES = {"wide": (1440, 900), "phone": (390, 844)}
-PAGES = {"issues": "/", "at-risk": "/at-risk/", "fix-many": "/bulk/new/?all=1", "bundles": "/bundles/", "history": "/history/", "workspaces": "/settings/workspaces/",
-         "members": "/settings/members/"}  # fmt: skip
+PAGES = {
+    "issues": "/",
+    "at-risk": "/at-risk/",
+    "fix-many": "/bulk/new/?all=1",
+    "bundles": "/bundles/",
+    "history": "/history/",
+    "workspaces": "/settings/workspaces/",
+    "members": "/settings/members/",
+    "team": "/settings/team/",
+    "proof": "/history/proof/",
+    "event": "/history/3/",
+}
+ACCOUNT = {"second-factor": "/accounts/2fa/", "sessions": "/accounts/sessions/", "email": "/accounts/email/", "profile": "/profile/"}  # fmt: skip
 
 
 def main() -> None:
@@ -32,6 +43,8 @@ def main() -> None:
                     for dark in (False, True):
                         page = b.open_page(browser, width=width, height=height, dark=dark)
                         suffix = f"{size}-{'dark' if dark else 'light'}"
+                        page.goto(f"{demo.url}/accounts/login/")
+                        page.screenshot(path=TARGET / f"login-{suffix}.png")
                         b.log_in(page, demo.url)
                         b.wait_for_issues(page, 20)
                         _wait_for_looks(page)
@@ -39,6 +52,9 @@ def main() -> None:
                             _fill_webhooks(page, demo, control)
                         for name, path in PAGES.items():
                             page.goto(demo.url + TEAM + path)
+                            page.screenshot(path=TARGET / f"{name}-{suffix}.png")
+                        for name, path in ACCOUNT.items():
+                            page.goto(demo.url + path)
                             page.screenshot(path=TARGET / f"{name}-{suffix}.png")
                         page.goto(demo.url + TEAM + "/")
                         # A link that its address explains.

@@ -18,6 +18,7 @@ from issues.audit import Actor
 from issues.audit.personal import people_of
 from issues.audit.verify import verify_team
 from issues.enums import Origin, Role
+from issues.fixes.lifecycle import drive_fix
 from issues.models import AuditEvent, Fix, Invitation, Membership, PersonalValue, User, Workspace
 from issues.notify.invitations import mail_invitations
 from issues.problems import Refusal
@@ -385,6 +386,8 @@ def test_a_former_member_is_erased_and_the_record_holds(owner, team, bob, video_
     bobs = as_user(bob)
     bobs.post(url("history_note", team), {"text": "Call Bob's mother", "issue": video_issue.pk})
     bobs.post(url("submit_fix", team, video_issue.pk), {"links": "https://cdn.example.com/a.mp4"})
+    drive_fix(Fix.objects.get().pk)  # "TokDash, for Bob Editor"
+    assert "Bob" not in "".join(AuditEvent.objects.filter(team=team).values_list("canonical", flat=True))
     still = owner.post(url("member_erase", team, bob.pk), follow=True)
     owner.post(url("member_remove", team, Membership.objects.get(team=team, user=bob).pk))
 

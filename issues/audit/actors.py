@@ -42,6 +42,14 @@ class Actor:
     def person(cls, user: User, origin: Origin, request_id: str = "") -> "Actor":
         return cls(name=person_label(user), origin=origin, user=user, request_id=request_id or new_request_id())
 
+    @property
+    def personal(self) -> Personal | None:
+        """The name, where it belongs to a person: his own, or the system's acting for him."""
+        if self.user is None:
+            return None
+        kind = PersonalKind.PERSON if self.name == person_label(self.user) else PersonalKind.BEHALF
+        return Personal(self.name, self.user.pk, kind)
+
     @classmethod
     def system(cls, origin: Origin = Origin.TASK) -> "Actor":
         return cls(name="TokDash", origin=origin)

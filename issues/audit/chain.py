@@ -126,7 +126,7 @@ def record(team_id: int, actor: Actor, events: Sequence[Event]) -> None:
         return
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("history is written inside the transaction of the change")
-    who = Personal(actor.name, actor.user.pk) if actor.user else None
+    who = actor.personal
     digests = keep_values(team_id, _personal_values([who, *((event.label, event.changes) for event in events)]))
     drafts = [_draft(team_id, actor, event, digests, digests[who] if who else "") for event in events]
     # Nothing that can wait is done from here on: every other writer of the team stands behind this lock.

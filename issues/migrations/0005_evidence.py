@@ -87,6 +87,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("person", "Name and address"),
+                            ("behalf", "For whom TokDash acts"),
                             ("mail", "E-mail address"),
                             ("place", "Network address and browser"),
                             ("note", "Note"),

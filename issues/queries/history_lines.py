@@ -198,7 +198,7 @@ def _sentence(verb: Verb | None, event: Told) -> str:
         return f"sent {_after(event, 'fixes')} fixes in one go: {event.label}"
     if verb == Verb.BULK_UNDONE:
         return f"took back {_after(event, 'fixes')} fixes before they went out: {event.label}"
-    if verb in _WITH_LABEL or verb.value.startswith("workspace."):
+    if verb in _WITH_LABEL or verb.value.startswith(("workspace.", "webhook.")):
         return f"{_PLAIN[verb]} {event.label}"
     return _PLAIN[verb]
 
