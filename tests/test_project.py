@@ -36,7 +36,9 @@ def test_every_icon_in_use_is_in_the_sprite():
     pages = "".join(path.read_text() for path in (ROOT / "templates").rglob("*.html"))
     used = set(re.findall(r'{% icon "([\w-]+)"', pages))
     used |= set(
-        re.findall(r'\("([\w-]+)", "(?:good|bad|person|)"\)', (ROOT / "issues" / "queries" / "history_lines.py").read_text())
+        re.findall(
+            r'\("([\w-]+)", "(?:good|bad|person|)"\)', (ROOT / "issues" / "queries" / "history_lines.py").read_text()
+        )
     )
 
     assert used - known == set()

@@ -33,7 +33,16 @@ def verify_team(team: Team, *, kept: Iterable[Outside] = ()) -> Verification:
 
     `kept` are checkpoints that somebody kept elsewhere (an earlier export); those of TOKDASH_CHECKPOINT_LOG count too.
     """
-    base = base_of(team.pk)
+    outside = list(kept)
+    while True:
+        base = base_of(team.pk)
+        found = _verify(team, base, outside)
+        # Old events may be let go of meanwhile, behind a new cut: then what was found says nothing.
+        if found.ok or base_of(team.pk) == base:
+            return found
+
+
+def _verify(team: Team, base: Place, kept: list[Outside]) -> Verification:
     head = AuditHead.objects.get(team=team)
     found = walk(team.pk, base, head.seq)
     checkpoints = AuditCheckpoint.objects.filter(team=team).count()
@@ -41,7 +50,7 @@ def verify_team(team: Team, *, kept: Iterable[Outside] = ()) -> Verification:
         *_of_the_walk(found),
         *_of_the_head(found, head),
         *people_findings(team.pk, found.digests),
-        *findings_beside(team, base, head, kept),
+        *findings_beside(team, base, kept),
     ]
     if not findings:
         return Verification(True, found.events, None, "", checkpoints)
@@ -60,21 +69,22 @@ def _of_the_head(found: Walk, head: AuditHead) -> list[Finding]:
     return []
 
 
-def findings_beside(team: Team, base: Place, head: AuditHead, kept: Iterable[Outside] = ()) -> list[Finding]:
-    """What a walk does not see: events behind the end, checkpoints, and copies of them kept elsewhere."""
-    return [
-        *_behind_the_end(team.pk, head),
-        *_of_checkpoints(team.pk, base, head),
-        *_of_kept(team.pk, base, head, [*kept, *logged(team.pk)]),
-    ]
+def findings_beside(team: Team, base: Place, kept: Iterable[Outside] = ()) -> list[Finding]:
+    """What a walk does not see: events behind the end, checkpoints, and copies of them kept elsewhere.
+
+    The end is read after what is compared with it: it only grows, so a late checkpoint is never taken for a cut end.
+    """
+    outside = [*kept, *logged(team.pk)]
+    rows = list(AuditCheckpoint.objects.filter(team=team).order_by("number"))
+    last = AuditEvent.objects.filter(team=team).order_by("-seq").values_list("seq", flat=True).first() or 0
+    head = AuditHead.objects.get(team=team)
+    findings = [] if last <= head.seq else [_behind_the_end(team.pk, head)]
+    return [*findings, *_of_checkpoints(rows, base, head), *_of_kept(team.pk, base, head, outside)]
 
 
-def _behind_the_end(team_id: int, head: AuditHead) -> list[Finding]:
-    """An event behind the head is one that was appended since we read it (then the head has moved), or forged."""
-    beyond = AuditEvent.objects.filter(team=team_id, seq__gt=head.seq).order_by("seq").first()
-    if beyond is not None and AuditHead.objects.get(team=team_id).seq < beyond.seq:
-        return [Finding(beyond.seq, "It stands behind the record's end.")]
-    return []
+def _behind_the_end(team_id: int, head: AuditHead) -> Finding:
+    beyond = AuditEvent.objects.filter(team=team_id, seq__gt=head.seq).order_by("seq").values_list("seq", flat=True)
+    return Finding(beyond[0], "It stands behind the record's end.")
 
 
 def people_findings(team_id: int, digests: dict[str, int]) -> list[Finding]:
@@ -91,9 +101,8 @@ def people_findings(team_id: int, digests: dict[str, int]) -> list[Finding]:
     return [*found, *missing]
 
 
-def _of_checkpoints(team_id: int, base: Place, head: AuditHead) -> list[Finding]:
+def _of_checkpoints(rows: list[AuditCheckpoint], base: Place, head: AuditHead) -> list[Finding]:
     """Each must be signed, follow its former one, and say what the chain says."""
-    rows = list(AuditCheckpoint.objects.filter(team=team_id).order_by("number"))
     if not rows:
         return [Finding(base.seq + 1, "The chain has no signed checkpoint.")] if head.seq else []
     former = None
@@ -102,7 +111,7 @@ def _of_checkpoints(team_id: int, base: Place, head: AuditHead) -> list[Finding]
         if fault:
             return [Finding(former.seq + 1 if former else base.seq + 1, fault)]
         former = row
-    hashes = _hashes_at(team_id, {row.seq for row in rows if row.seq > base.seq})
+    hashes = _hashes_at(head.team_id, {row.seq for row in rows if row.seq > base.seq})
     return [
         finding
         for row in rows

@@ -70,8 +70,10 @@ def watch_team(team: Team) -> Finding | None:
     for other in people_findings(team.pk, found.digests):
         finding = _first(finding, other)
     if finished or found.first_bad is not None:
-        for other in findings_beside(team, base, head):
+        for other in findings_beside(team, base):
             finding = _first(finding, other)
+    if finding is not None and base_of(team.pk) != base:
+        return None  # old events were let go of meanwhile: the next round begins behind the new cut
     again = finished or finding is not None
     watch.walked_seq, watch.walked_hash = (base.seq, base.hash) if again else (found.place.seq, found.place.hash)
     watch.checked_at = timezone.now()
