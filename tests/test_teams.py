@@ -9,6 +9,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
 from allauth.usersessions.models import UserSession
 from django.core import mail
+from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -364,6 +365,27 @@ def test_adding_and_removing_a_factor_is_written_down(team, bob, django_capture_
     assert secret not in "".join(AuditEvent.objects.values_list("canonical", flat=True))
 
 
+def test_a_changed_address_is_verified_first_and_written_down(team, bob):
+    client = Client()
+    client.post("/accounts/login/", {"login": bob.email, "password": factories.PASSWORD})
+    client.post("/accounts/reauthenticate/", {"password": factories.PASSWORD})
+    client.post("/accounts/email/", {"email": "robert@team.example", "action_add": ""})
+    client.post("/accounts/email/", {"email": "robert@team.example", "action_primary": ""})
+    unverified = User.objects.get(pk=bob.pk).email
+    link = re.search(r"https?://[^/]+(/accounts/confirm-email/\S+)", mail.outbox[-1].body)[1]
+    page = client.get(link)
+    client.post(link)
+    client.post("/accounts/email/", {"email": "robert@team.example", "action_primary": ""})
+
+    assert unverified == "bob@team.example"
+    assert "tokdash.css" in page.content.decode()
+    assert User.objects.get(pk=bob.pk).email == "robert@team.example"
+    event = last_event(team, "account.email_changed")
+    changes = people_of(team.pk, [event]).changes(event)
+    assert changes["email"] == ["bob@team.example", "robert@team.example"]
+    assert "robert" not in event.canonical
+
+
 @pytest.mark.parametrize(
     "path", ["2fa/", "2fa/totp/activate/", "2fa/webauthn/", "2fa/webauthn/add/", "sessions/", "email/"]
 )
@@ -455,6 +477,20 @@ def test_a_wrong_key_stops_loudly(workspace, settings):
 
 
 # --- Actors --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("action", "name", "arguments"), [("export", "history_export", ["csv"]), ("invite", "member_invite", [])]
+)
+def test_what_costs_much_is_limited_for_each_person(owner, team, settings, action, name, arguments):
+    settings.ACCOUNT_RATE_LIMITS = {action: "2/h/user"}
+    cache.clear()
+
+    answers = [owner.post(url(name, team, *arguments), {"email": "x"}).status_code for _ in range(3)]
+
+    assert 429 not in answers[:2]
+    assert answers[2] == 429
+    cache.clear()
 
 
 def test_a_change_of_the_profile_reaches_every_team(team, bob):

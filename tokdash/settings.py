@@ -185,6 +185,8 @@ ACCOUNT_EMAIL_VERIFICATION = "none"  # accounts are made by team owners and oper
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_PREVENT_ENUMERATION = True
+# Beside allauth's own limits (log-in, passwords, codes): what costs the server or others much, for each person.
+ACCOUNT_RATE_LIMITS = {"export": "30/h/user", "invite": "60/h/user"}
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60  # seconds; then keys, people and exports ask again who it is
 
 # Second factors: an authenticator app, passkeys and security keys, recovery codes. A team can require one.

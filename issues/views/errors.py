@@ -1,5 +1,6 @@
 """Error pages: plain words and the request id."""
 
+from allauth.core import ratelimit
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 from django.urls import reverse
@@ -39,6 +40,13 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return _page(request, 403, "This page was open for too long", "Go back, reload the page and try again.")
+
+
+def too_many(request: HttpRequest, action: str) -> HttpResponse | None:
+    """Count an action against the person's limit (ACCOUNT_RATE_LIMITS); an answer where that is used up."""
+    if ratelimit.consume(request, action=action, user=request.user):
+        return None
+    return _page(request, 429, "That was a lot at once", "Wait some minutes, then go on.")
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -30,6 +30,7 @@ from issues.queries.history import (
 )
 from issues.queries.history_lines import read_events
 from issues.views.chrome import MemberRequest, actor_of, render_page
+from issues.views.errors import too_many
 from issues.views.fresh import ask_again
 
 FORMATS = {"csv": (csv_lines, "text/csv; charset=utf-8"), "jsonl": (json_lines, "application/x-ndjson")}
@@ -103,6 +104,8 @@ def export(request: MemberRequest, team_slug: str, kind: str) -> HttpResponse | 
         raise Http404
     if again := ask_again(request, reverse("history", args=[team_slug])):
         return again
+    if stop := too_many(request, "export"):
+        return stop
     team = request.membership.team
     filters = HistoryFilters.parse(request.GET)
     with transaction.atomic():

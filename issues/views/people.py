@@ -21,6 +21,7 @@ from issues.nudge import nudge
 from issues.problems import Refusal
 from issues.queries.people import former_members, invitations_of, members_of
 from issues.views.chrome import MemberRequest, actor_of, render_page
+from issues.views.errors import too_many
 from issues.views.fresh import ask_again
 
 # --- Members -----------------------------------------------------------------------------------------------
@@ -56,7 +57,7 @@ def member_list(request: MemberRequest, team_slug: str) -> HttpResponse:
 @login_required
 def member_invite(request: MemberRequest, team_slug: str) -> HttpResponse:
     """Invite a person by e-mail."""
-    if again := _fresh_owner(request, team_slug):
+    if again := _fresh_owner(request, team_slug) or too_many(request, "invite"):
         return again
     form = InviteForm(request.POST)
     if not form.is_valid():
