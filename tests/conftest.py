@@ -179,6 +179,12 @@ def as_user():
 
 
 @pytest.fixture
+def owner(as_user, alice, team):
+    """Alice, who owns the team, as a Django client."""
+    return as_user(alice)
+
+
+@pytest.fixture
 def page(as_user, bob, team):
     """Get a page of the team by its URL name, as Bob the editor; `page.client` is his client."""
     client = as_user(bob)

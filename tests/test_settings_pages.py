@@ -12,11 +12,6 @@ from tests import factories
 from tests.reading import text
 
 
-@pytest.fixture
-def owner(as_user, alice):
-    return as_user(alice)
-
-
 def url(name, team, *args):
     return reverse(name, args=[team.slug, *args])
 
