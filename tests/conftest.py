@@ -10,12 +10,14 @@ os.environ["TOKDASH_SITE_URL"] = "http://127.0.0.1:8000"
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 
 from issues import pulse
-from issues.audit import Actor
+from issues.audit import Actor, Event, Verb, record
+from issues.audit.verify import Finding
+from issues.audit.watch import seal
 from issues.enums import Origin, Role
 from issues.links import network as networks
 from issues.models import Issue, SyncRun, Team, User, Workspace
@@ -25,6 +27,7 @@ from issues.sync.sweeps import sweep_workspace
 from issues.tokportal.budget import Lane, LocalBudget
 from issues.tokportal.client import TokPortalClient
 from tests import factories
+from tests.evidence import run as run_sql
 
 guards = importlib.import_module("issues.migrations.0006_guarded_evidence")
 
@@ -176,6 +179,28 @@ def as_user():
         return client
 
     return log_in
+
+
+@pytest.fixture
+def sealed(team, bob):
+    """A chain of 23 or so events by Bob, sealed at its end and once in between."""
+    actor = Actor.person(bob, Origin.PAGE)
+    for start in (0, 10):
+        with transaction.atomic():
+            record(
+                team.pk,
+                actor,
+                [Event(Verb.ISSUE_OPENED, label=f"Video {start + n}", changes={"n": [None, n]}) for n in range(10)],
+            )
+        assert not isinstance(seal(team.pk), Finding)
+    return team
+
+
+@pytest.fixture
+def open_to_all(sealed):
+    """The same without triggers: what somebody with the database's password can do."""
+    run_sql(*(guards.SQLITE_OFF if connection.vendor == "sqlite" else guards.POSTGRESQL_OFF))
+    return sealed
 
 
 @pytest.fixture
