@@ -262,11 +262,11 @@ def test_viewers_only_look(chromium, demo):
     page.context.close()
 
 
-def test_an_owner_adds_a_member_and_pauses_a_workspace(page, demo):
+def test_an_owner_invites_a_member_and_pauses_a_workspace(page, demo):
     page.goto(demo.url + TEAM + "/settings/members/")
     page.get_by_label("E-mail").fill("new@demo.example")
-    page.get_by_role("button", name="Add to the team").click()
-    expect(page.get_by_role("status")).to_contain_text("new@demo.example was added")
+    page.get_by_role("button", name="Invite").click()
+    expect(page.get_by_role("status")).to_contain_text("new@demo.example gets an e-mail")
 
     page.goto(demo.url + TEAM + "/settings/workspaces/")
     page.get_by_role("link", name="Brightside on TokPortal").click()
