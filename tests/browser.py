@@ -122,6 +122,17 @@ def wait_for_issues(page: Page, count: int) -> None:
     raise AssertionError(f"only {found} issues")
 
 
+def width_of(page: Page) -> int:
+    """How wide the page is, once it is there: a click that leads elsewhere may not have arrived yet."""
+    page.wait_for_load_state("load")
+    for _ in range(50):
+        width = page.evaluate("document.documentElement ? document.documentElement.scrollWidth : null")
+        if width is not None:
+            return int(width)
+        page.wait_for_timeout(100)
+    raise AssertionError("there is no page")
+
+
 def write_clip(path: Path, size: int = 30_000_000) -> Path:
     """A file with the boxes of an MP4 around nothing."""
     content = mp4(size)

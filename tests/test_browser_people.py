@@ -54,7 +54,7 @@ def page(request, chromium, demo):
 
 
 def fits(page):
-    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+    assert b.width_of(page) <= page.viewport_size["width"]
     assert run_axe(page).response["violations"] == []
 
 
@@ -80,6 +80,7 @@ def confirm_if_asked(page, password):
         fits(page)
         page.get_by_label("Password").fill(password)
         page.get_by_role("button", name="Go on").click()
+        page.wait_for_url(lambda url: "reauthenticate" not in url)
 
 
 def test_invitation_authenticator_app_and_passkey(page, demo, mails):
@@ -99,6 +100,7 @@ def test_invitation_authenticator_app_and_passkey(page, demo, mails):
     page.goto(f"{demo.url}/accounts/2fa/")
     fits(page)
     page.get_by_role("link", name="Activate").click()
+    page.wait_for_url(re.compile("reauthenticate|activate"))
     confirm_if_asked(page, NEW_PASSWORD)
     secret = page.get_by_label("Authenticator secret").input_value()
     fits(page)

@@ -45,7 +45,7 @@ def page(request, chromium, demo):
 
 
 def fits(page):
-    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+    assert b.width_of(page) <= page.viewport_size["width"]
     assert run_axe(page).response["violations"] == []
 
 
@@ -57,6 +57,7 @@ def pick(page, count):
         rows.nth(number).get_by_role("checkbox").check()
     expect(page.locator("[data-picked-count]")).to_have_text(str(count))
     page.get_by_role("button", name="Fix these").click()
+    page.wait_for_url("**/bulk/new/**")
 
 
 def test_a_bulk_fix_is_planned_taken_back_and_sent(page, demo):
