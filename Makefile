@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 
-.PHONY: help install demo test check tests browser lint types lock bench-sync bench-fixes bench-history screenshots clean
+.PHONY: help install demo test check tests browser lint types lock bench-sync bench-fixes bench-history bench-pages screenshots clean
 
 help:
 	@echo "make demo         a running TokDash with a sandbox TokPortal (Ctrl-C ends it)"
@@ -45,6 +45,9 @@ bench-fixes: install
 
 bench-history: install
 	@$(BIN)/python -m tests.bench.history $(PARTS)
+
+bench-pages: install
+	@$(BIN)/python -m tests.bench.pages
 
 screenshots: install
 	@$(BIN)/python -m tests.make_screenshots

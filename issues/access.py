@@ -4,7 +4,7 @@ from uuid import UUID
 
 from allauth.mfa.utils import is_mfa_enabled
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
@@ -13,11 +13,15 @@ from issues.models import (
     AuditEvent,
     BulkFix,
     Bundle,
+    Channel,
     Fix,
+    Hook,
+    HookDelivery,
     Invitation,
     Issue,
     MediaFile,
     Membership,
+    SavedView,
     Team,
     User,
     Video,
@@ -35,7 +39,8 @@ def load_membership(user: object, slug: str) -> Membership:
         raise Http404
     # How many teams the person has, for the switcher: most have one, and then there is nothing to switch to.
     others = Membership.objects.filter(user=OuterRef("user")).order_by().values("user").values(count=Count("pk"))
-    found = Membership.objects.select_related("team__audit_watch", "user").annotate(team_count=Subquery(others))
+    related = ("team__audit_watch", "user", "default_view")
+    found = Membership.objects.select_related(*related).annotate(team_count=Subquery(others))
     membership = get_object_or_404(found, team__slug=slug, user=user)
     if membership.team.requires_two_factor and not is_mfa_enabled(user):
         raise SecondFactorMissing(membership.team.name)
@@ -69,7 +74,7 @@ def events_of(team: Team) -> QuerySet[AuditEvent]:
 
 def load_issue(membership: Membership, pk: int) -> Issue:
     """An issue of the team with its video, bundle and workspace."""
-    found = issues_of(membership.team).select_related("video__bundle", "workspace", "claimed_by", "team")
+    found = issues_of(membership.team).select_related("video__bundle", "workspace", "claimed_by", "assignee", "team")
     return get_object_or_404(found, pk=pk)
 
 
@@ -103,6 +108,31 @@ def load_workspace(membership: Membership, pk: UUID) -> Workspace:
 
 def load_member(membership: Membership, pk: int) -> Membership:
     return get_object_or_404(Membership.objects.select_related("user", "team"), pk=pk, team=membership.team)
+
+
+def load_person(membership: Membership, user_id: int) -> User:
+    """A user of the team."""
+    return get_object_or_404(User, pk=user_id, memberships__team=membership.team)
+
+
+def load_view(membership: Membership, pk: int) -> SavedView:
+    """A saved view of one's own, or of the team."""
+    mine = Q(owner=membership.pk) | Q(owner=None)
+    return get_object_or_404(SavedView, mine, pk=pk, team=membership.team)
+
+
+def load_channel(membership: Membership, pk: UUID) -> Channel:
+    """A notification channel of one's own, or of the team."""
+    mine = Q(owner=membership.pk) | Q(owner=None)
+    return get_object_or_404(Channel.objects.select_related("team", "owner__user"), mine, pk=pk, team=membership.team)
+
+
+def load_hook(membership: Membership, pk: UUID) -> Hook:
+    return get_object_or_404(Hook.objects.select_related("team"), pk=pk, team=membership.team)
+
+
+def load_delivery(membership: Membership, pk: UUID) -> HookDelivery:
+    return get_object_or_404(HookDelivery.objects.select_related("hook"), pk=pk, hook__team=membership.team)
 
 
 def load_invitation(membership: Membership, pk: UUID) -> Invitation:

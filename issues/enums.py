@@ -111,6 +111,41 @@ class MediaKind(TextChoices):
     IMAGE = "image", "Image"
 
 
+class DeliveryState(TextChoices):
+    WAITING = "waiting", "Waiting"
+    DELIVERED = "delivered", "Delivered"
+    FAILED = "failed", "Failed"
+
+
+class ChannelKind(TextChoices):
+    EMAIL = "email", "E-mail"
+    SLACK = "slack", "Slack"
+    DISCORD = "discord", "Discord"
+    TEAMS = "teams", "Microsoft Teams"
+    WEBHOOK = "webhook", "Webhook"
+
+
+class NoticeKind(TextChoices):
+    """What somebody can be told of."""
+
+    NEW = "new", "New issues"
+    OVERDUE = "overdue", "Issues that become late"
+    FAILED = "failed", "Fixes that fail"
+    ASSIGNED = "assigned", "Issues that are given to me"
+    CALLED = "called", "Notes that call me"
+    KEY_REFUSED = "key_refused", "Keys that TokPortal refuses"
+    BEHIND = "behind", "Checks that are behind"
+    REMINDER = "reminder", "Each morning: what is late and still open"
+
+
+class Pace(TextChoices):
+    """How soon what waits becomes a message."""
+
+    SOON = "soon", "As soon as it happens"
+    HOURLY = "hourly", "Once an hour"
+    DAILY = "daily", "Once a day, at 8:00"
+
+
 class Origin(TextChoices):
     """Where a change came from."""
 

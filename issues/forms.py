@@ -1,14 +1,24 @@
 """Forms: what a page sends, cleaned."""
 
+from functools import partial
 from typing import Any
+from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 
-from issues.enums import Role
-from issues.models import User
+from issues.enums import ChannelKind, NoticeKind, Pace, Role
+from issues.models import Channel, User
 from issues.models.teams import MIN_HISTORY_DAYS
 from issues.models.workspaces import MAX_AGE_MINUTES, MIN_AGE_MINUTES
+from issues.notify.channels import Wishes
+from issues.outgoing.payloads import TYPES
+
+
+def zone_choices(empty: str) -> list[tuple[str, str]]:
+    """The world's time zones by region, with what an empty choice means."""
+    names = sorted(name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/")))
+    return [("", empty), ("UTC", "UTC"), *((name, name.replace("_", " ")) for name in names)]
 
 
 class LinksForm(forms.Form):
@@ -77,6 +87,79 @@ class WorkspaceChangeForm(forms.Form):
     )
 
 
+class HookForm(forms.Form):
+    """An endpoint of the team's own systems."""
+
+    name = forms.CharField(max_length=80, label="Name")
+    url = forms.CharField(
+        max_length=500,
+        label="Address",
+        help_text="https://…, reachable from the internet.",
+        widget=forms.URLInput(attrs={"placeholder": "https://example.com/tokdash"}),
+    )
+    types = forms.MultipleChoiceField(
+        choices=TYPES.items,
+        initial=list(TYPES),
+        label="Tell it when",
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one kind of event."},
+    )
+
+
+class ChannelForm(forms.Form):
+    """Where somebody is told, of what, how often, and when not."""
+
+    kind = forms.ChoiceField(choices=ChannelKind.choices, label="By")
+    name = forms.CharField(max_length=80, label="Name", initial="E-mail")
+    target = forms.CharField(
+        max_length=1000,
+        required=False,
+        label="Where to",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text="The webhook address that Slack, Discord or Teams gives you, or an https:// address of your own. "
+        "E-mail of your own goes to your address.",
+    )
+    notices = forms.MultipleChoiceField(
+        choices=NoticeKind.choices,
+        initial=[NoticeKind.NEW, NoticeKind.OVERDUE, NoticeKind.FAILED, NoticeKind.REMINDER],
+        label="Tell of",
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one thing to be told of."},
+    )
+    only_mine = forms.BooleanField(required=False, label="only issues that are mine or nobody’s")
+    pace = forms.ChoiceField(choices=Pace.choices, initial=Pace.SOON, label="How often")
+    quiet_from = forms.TimeField(required=False, label="From", widget=forms.TimeInput(attrs={"type": "time"}))
+    quiet_until = forms.TimeField(required=False, label="Until", widget=forms.TimeInput(attrs={"type": "time"}))
+    time_zone = forms.ChoiceField(
+        choices=partial(zone_choices, "That of my profile, else UTC"),
+        required=False,
+        label="Time zone",
+        error_messages={"invalid_choice": "This time zone is not known."},
+    )
+
+    def __init__(self, *args: Any, is_own: bool, kind: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.known_kind = kind
+        if kind:
+            del self.fields["kind"]
+            self.fields["target"].help_text = "Empty: as it is."
+        if not is_own:
+            del self.fields["only_mine"]
+
+    @classmethod
+    def of(cls, channel: Channel) -> "ChannelForm":
+        """What is there, without the target: whoever knows it can post there."""
+        names = ("name", "notices", "only_mine", "pace", "quiet_from", "quiet_until", "time_zone")
+        values = {name: getattr(channel, name) for name in names}
+        return cls(initial=values, is_own=channel.owner_id is not None, kind=channel.kind)
+
+    def wishes(self) -> Wishes:
+        """What was typed, for the domain."""
+        data = dict(self.cleaned_data)
+        kind = ChannelKind(data.pop("kind", "") or self.known_kind)
+        return Wishes(kind=kind, **{**data, "pace": Pace(data["pace"])})
+
+
 class InviteForm(forms.Form):
     """Invite a person to the team."""
 
@@ -134,14 +217,9 @@ class ProfileForm(forms.Form):
     """The person's own name and time zone."""
 
     name = forms.CharField(max_length=120, required=False, label="Name")
-    time_zone = forms.CharField(
-        max_length=64, required=False, label="Time zone", help_text="For example Europe/Paris. Empty: your browser's."
+    time_zone = forms.ChoiceField(
+        choices=partial(zone_choices, "That of my browser"),
+        required=False,
+        label="Time zone",
+        error_messages={"invalid_choice": "This time zone is not known."},
     )
-
-    def clean_time_zone(self) -> str:
-        import zoneinfo
-
-        name = str(self.cleaned_data["time_zone"]).strip()
-        if name and name not in zoneinfo.available_timezones():
-            raise forms.ValidationError("This time zone is not known.")
-        return name

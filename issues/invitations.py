@@ -11,6 +11,7 @@ from issues.audit import Actor, Changes, Event, Personal, Verb, record
 from issues.enums import InvitationState, PersonalKind, Role
 from issues.members import lock_people
 from issues.models import Invitation, Membership, Team, User
+from issues.notify.channels import first_channel
 from issues.problems import Refusal
 
 VALID_FOR = timedelta(days=7)
@@ -87,6 +88,7 @@ def accept(*, invitation: Invitation, user: User, actor: Actor) -> Membership:
             team_id=invitation.team_id, user=user, defaults={"role": invitation.role}
         )
         if is_new:
+            first_channel(membership)
             inviter = Personal.of(invitation.invited_by) if invitation.invited_by else None
             changes: Changes = {"role": [None, invitation.role], "invited_by": [None, inviter]}
             record(invitation.team_id, actor, [Event(Verb.MEMBER_ADDED, Personal.of(user), changes)])

@@ -7,8 +7,9 @@ from django.utils.text import slugify
 
 from issues.audit import Actor, Changes, Event, Personal, Verb, record
 from issues.audit.checkpoints import first_checkpoint
-from issues.enums import Role
-from issues.models import AuditHead, Membership, Team, User
+from issues.enums import UNRESOLVED, Role
+from issues.models import AuditHead, Issue, Membership, Mention, Team, User
+from issues.notify.channels import first_channel
 from issues.problems import Refusal
 
 
@@ -31,7 +32,7 @@ def create_team(*, name: str, owner: User, actor: Actor) -> Team:
         with transaction.atomic():
             team = Team.objects.create(name=name[:120], slug=_free_slug(name))
             AuditHead.objects.create(team=team)
-            Membership.objects.create(team=team, user=owner, role=Role.OWNER)
+            first_channel(Membership.objects.create(team=team, user=owner, role=Role.OWNER))
             record(
                 team.pk,
                 actor,
@@ -64,6 +65,7 @@ def add_member(*, team: Team, user: User, role: Role, actor: Actor) -> Membershi
     try:
         with transaction.atomic():
             membership = Membership.objects.create(team=team, user=user, role=role)
+            first_channel(membership)
             changes = {"role": [None, role.value]}
             record(team.pk, actor, [Event(Verb.MEMBER_ADDED, label=Personal.of(user), changes=changes)])
     except IntegrityError as error:
@@ -86,6 +88,15 @@ def _keep_an_owner(leaving: Membership) -> None:
         raise Refusal("A team needs an owner: make somebody else one first.", code="LAST_OWNER")
 
 
+def _free_issues(leaving: Membership) -> Changes:
+    """What was his to repair is nobody's: it must not wait for somebody who cannot. Part of the caller's event."""
+    count = Issue.objects.filter(team=leaving.team_id, assignee=leaving.user_id, state__in=UNRESOLVED).update(
+        assignee=None
+    )
+    Mention.objects.filter(issue__team=leaving.team_id, user=leaving.user_id).delete()
+    return {"issues_assigned": [count, 0]} if count else {}
+
+
 def change_role(*, membership: Membership, role: Role, actor: Actor) -> None:
     """Give a member another role. Idempotent."""
     with transaction.atomic():
@@ -95,9 +106,11 @@ def change_role(*, membership: Membership, role: Role, actor: Actor) -> None:
             return
         if role != Role.OWNER:
             _keep_an_owner(current)
-        changes = {"role": [current.role, role.value]}
+        changes: Changes = {"role": [current.role, role.value]}
         current.role = role
         current.save(update_fields=["role"])
+        if not current.can_edit:
+            changes |= _free_issues(current)
         event = Event(Verb.MEMBER_ROLE_CHANGED, label=Personal.of(current.user), changes=changes)
         record(current.team_id, actor, [event])
 
@@ -110,7 +123,7 @@ def remove_member(*, membership: Membership, actor: Actor) -> None:
         if current is None:
             return
         _keep_an_owner(current)
-        changes = {"role": [current.role, None]}
+        changes: Changes = {"role": [current.role, None], **_free_issues(current)}
         event = Event(Verb.MEMBER_REMOVED, label=Personal.of(current.user), changes=changes)
         team_id = current.team_id
         current.delete()

@@ -5,13 +5,14 @@ from datetime import timedelta
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from issues.enums import SyncState
-from issues.models import FlagRate, LinkCheck, SyncMinute, SyncRun, WebhookEvent
+from issues.enums import DeliveryState, SyncState
+from issues.models import FlagRate, HookDelivery, LinkCheck, Message, Notice, SyncMinute, SyncRun, WebhookEvent
 
 MINUTES_KEPT = timedelta(days=14)
 RUNS_KEPT = timedelta(days=7)
 # TokPortal repeats deliveries for some days; an id that was let go could be taken twice, and would be a hint twice.
 WEBHOOK_EVENTS_KEPT = timedelta(days=30)
+DELIVERIES_KEPT = timedelta(days=30)
 LINK_CHECKS_KEPT = timedelta(days=60)
 BATCH, BATCHES = 1000, 50
 # Called every hour: what was observed counts half after a month.
@@ -26,6 +27,11 @@ def tidy() -> int:
         _delete(SyncMinute.objects.filter(minute__lt=now - MINUTES_KEPT))
         + _delete(SyncRun.objects.filter(started_at__lt=now - RUNS_KEPT).exclude(state=SyncState.RUNNING))
         + _delete(LinkCheck.objects.filter(checked_at__lt=now - LINK_CHECKS_KEPT))
+        + _delete(
+            HookDelivery.objects.filter(created_at__lt=now - DELIVERIES_KEPT).exclude(state=DeliveryState.WAITING)
+        )
+        + _delete(Message.objects.filter(created_at__lt=now - DELIVERIES_KEPT).exclude(state=DeliveryState.WAITING))
+        + _delete(Notice.objects.filter(created_at__lt=now - DELIVERIES_KEPT, settled_at__isnull=False))
         + _delete(WebhookEvent.objects.filter(received_at__lt=now - WEBHOOK_EVENTS_KEPT))
     )
 

@@ -14,8 +14,9 @@ from issues.checks import background
 from issues.enums import Origin
 from issues.fixes import bulk, claims, lifecycle, prepared, uploads
 from issues.models import Workspace
-from issues.notify import invitations, keys
+from issues.notify import collect, compose, invitations, keys, post
 from issues.nudge import nudge
+from issues.outgoing import announce, deliver
 from issues.problems import Refusal
 from issues.sync import claims as sync_claims
 from issues.sync import shifts
@@ -121,6 +122,25 @@ def beat(queue: str) -> None:
 def tell_owners() -> None:
     """Tell owners by e-mail whose key TokPortal has refused."""
     keys.tell_owners_of_refused_keys()
+
+
+@shared_task(name="issues.deliver_hooks")
+def deliver_hooks() -> None:
+    """Every few seconds: what is new in the histories becomes deliveries, and what is due is delivered."""
+    announce.announce_all()
+    until = time.monotonic() + LINK_CHECK_SECONDS
+    while time.monotonic() < until and deliver.deliver_due():
+        pass
+
+
+@shared_task(name="issues.notify")
+def notify() -> None:
+    """Every few seconds: what waits for a channel becomes a message, and messages that are due go out."""
+    collect.collect_due()
+    compose.compose_due()
+    until = time.monotonic() + LINK_CHECK_SECONDS
+    while time.monotonic() < until and post.send_due():
+        pass
 
 
 @shared_task(name="issues.mail_invitations")

@@ -40,6 +40,7 @@ class Demo:
             "CACHE_URL": f"filecache://{folder / 'cache'}",
             "TOKDASH_STATIC_ROOT": str(folder / "static"),
         }
+        self.environment = environment
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "demo", "--port=0", "--sandbox-port=0", "--storage-port=0", "--outside-port=0", *arguments],
             cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
@@ -52,6 +53,13 @@ class Demo:
                 raise RuntimeError(f"the demo did not start:\n{self.output}")
             self.output += line
         self.url = re.search(r"TokDash runs at (\S+)", self.output)[1]
+
+    def manage(self, *arguments: str, **environment: str) -> None:
+        """Run a command of `manage.py` on the demo's database."""
+        subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT, env={**self.environment, "DEBUG": "1", **environment}, check=True, capture_output=True,
+        )  # fmt: skip
 
     @property
     def sandbox_origin(self) -> str:

@@ -14,21 +14,28 @@ from tests import browser as b
 
 TARGET = b.ROOT / "var" / "screenshots"
 SHOWN = b.ROOT / "docs" / "screenshots"
-IN_README = ("issues-wide-light", "issue-wide-light", "fixed-wide-dark", "issues-phone-dark")
+IN_README = ("issues-wide-light", "insights-wide-light", "issue-wide-light", "fixed-wide-dark", "issues-phone-dark")
 TEAM = "/t/brightside-agency"
 SIZES = {"wide": (1440, 900), "phone": (390, 844)}
 PAGES = {
-    "issues": "/",
+    "issues": "/?state=open",
+    "insights": "/insights/",
+    "report": "/insights/report/",
+    "search": "/search/?q=kopi",
+    "snoozed": "/?state=snoozed",
     "at-risk": "/at-risk/",
     "fix-many": "/bulk/new/?all=1",
     "bundles": "/bundles/",
     "history": "/history/",
     "workspaces": "/settings/workspaces/",
+    "hooks": "/settings/hooks/",
+    "notifications": "/settings/notifications/",
     "members": "/settings/members/",
     "team": "/settings/team/",
     "proof": "/history/proof/",
     "event": "/history/3/",
 }
+DIALOGS = {"a": "assign", "s": "snooze", "?": "keys"}
 ACCOUNT = {"second-factor": "/accounts/2fa/", "sessions": "/accounts/sessions/", "email": "/accounts/email/", "profile": "/profile/"}  # fmt: skip
 
 
@@ -56,7 +63,11 @@ def main() -> None:
                         for name, path in ACCOUNT.items():
                             page.goto(demo.url + path)
                             page.screenshot(path=TARGET / f"{name}-{suffix}.png")
-                        page.goto(demo.url + TEAM + "/")
+                        page.goto(demo.url + TEAM + "/?state=open")
+                        for key in ("a", "s", "?"):
+                            page.keyboard.press(key)
+                            page.screenshot(path=TARGET / f"dialog-{DIALOGS[key]}-{suffix}.png")
+                            page.keyboard.press("Escape")
                         # A link that its address explains.
                         page.locator("tr", has=page.locator(".chip.wrong")).nth(2 if size == "wide" else 3).get_by_role(
                             "link"

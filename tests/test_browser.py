@@ -236,7 +236,7 @@ def test_a_bad_link_is_said_while_it_is_typed_and_when_it_is_sent(page, demo):
 
 def test_the_queue_refreshes_by_itself_and_keeps_the_place(page, demo, control):
     page.goto(demo.url + TEAM + "/")
-    page.get_by_label("Search issues").fill("half typed")
+    page.get_by_label("Search this list").fill("half typed")
     page.mouse.wheel(0, 400)
     other = b.open_page(page.context.browser)
     b.log_in(other, demo.url)
@@ -248,7 +248,7 @@ def test_the_queue_refreshes_by_itself_and_keeps_the_place(page, demo, control):
     other.context.close()
 
     expect(page.locator(".tabs [aria-current] .count")).to_have_text(str(before - 1), timeout=12_000)
-    expect(page.get_by_label("Search issues")).to_have_value("half typed")
+    expect(page.get_by_label("Search this list")).to_have_value("half typed")
     assert page.evaluate("window.scrollY") > 0
 
 

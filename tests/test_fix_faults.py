@@ -79,7 +79,7 @@ def test_a_fault_of_the_fix_call(video_issue, actor, small_sandbox, page, entry)
     assert "Traceback" not in text(shown)
     if state in {S.REJECTED, S.NEEDS_HUMAN}:
         assert 'role="alert"' in shown.content.decode()
-        assert f">{GOOD}</textarea>" in shown.content.decode()  # what was typed is kept
+        assert f'value="{GOOD}"' in shown.content.decode()  # what was typed is kept
 
 
 @pytest.mark.parametrize("kind", ["presign_expired", "presign_wrong_type"])

@@ -1,5 +1,7 @@
 """The queue: what it shows, in which order, what it costs, and what it says when it is empty."""
 
+import html
+import json
 import re
 from datetime import timedelta
 
@@ -80,22 +82,41 @@ def test_pages_of_the_queue_hold_every_issue_once(page, workspace):
     assert len(seen) == len(set(seen)) == 120
 
 
-def test_live_refresh_is_silent_until_something_changes(page, swept):
-    url = re.search(r'hx-get="([^"]+)"', page("issues").content.decode())[1].replace("&amp;", "&")
-    path = page("issues").wsgi_request.path + url
-    headers = {"HX-Request": "true", "HX-Target": "issue-list"}
+def refresh_of(page, **query):
+    """What the page asks by itself: its path and headers."""
+    content = page("issues", **query).content.decode()
+    found = re.search(r'id="issue-list" hx-get="([^"]+)".*?hx-headers=\'([^\']+)\'', content)
+    headers = {"HX-Request": "true", "HX-Target": "issue-list", **json.loads(html.unescape(found[2]))}
+    return html.unescape(found[1]), headers
 
-    assert page.client.get(path, headers=headers).status_code == 204
-    Issue.objects.filter(pk=Issue.objects.first().pk).update(comment="something new")
+
+def test_live_refresh_is_silent_until_something_changes(page, swept, monkeypatch):
+    now = timezone.now()
+    monkeypatch.setattr("issues.views.queue.timezone.now", lambda: now)  # no minute ends meanwhile
+    path, headers = refresh_of(page, platform="tiktok")
+    assert "platform=tiktok" in path
+
+    silent = page.client.get(path, headers=headers)
+    assert (silent.status_code, silent.content) == (304, b"")
+    first = Issue.objects.filter(video__bundle__platform="tiktok").first()
+    Issue.objects.filter(pk=first.pk).update(comment="something new")
 
     changed = page.client.get(path, headers=headers)
     assert changed.status_code == 200
     assert "something new" in changed.content.decode()
     assert "<html" not in changed.content.decode()
+    assert 'id="views"' in changed.content.decode()  # whose counts change with the list
+    assert headers["If-None-Match"] != changed["ETag"]
+
+
+def test_another_person_never_gets_what_was_cached_for_one(page, swept, as_user, vera):
+    path, headers = refresh_of(page)
+
+    assert as_user(vera).get(path, headers=headers).status_code == 200
 
 
 def test_empty_states_tell_the_truth(page, team, small_sandbox, as_user, alice):
-    assert "Connect your TokPortal account" in text(page("issues"))
+    assert "Nothing is connected yet" in text(page("issues"))
 
     workspace = factories.connect(team, small_sandbox)
     assert "The first look is under way" in text(page("issues"))

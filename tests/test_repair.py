@@ -10,7 +10,7 @@ from issues import tasks
 from issues.audit import Actor
 from issues.checks import background, store
 from issues.enums import FixState, IssueState, Origin
-from issues.fixes import claiming, link_gate, rehost
+from issues.fixes import link_gate, rehost
 from issues.fixes.link_gate import BadLinkError
 from issues.fixes.prepared import prepare, send_prepared, withdraw
 from issues.fixes.submit import submit_links
@@ -18,6 +18,7 @@ from issues.links.network import NameMissingError
 from issues.models import AuditEvent, Fix, Issue, LinkCheck, PreparedFix, Video
 from issues.problems import Refusal
 from issues.sync.sweeps import sweep_workspace
+from issues.triage import presence
 from tests import factories
 from tests.driving import GOOD, drive, effects, verbs
 
@@ -337,16 +338,16 @@ def test_who_is_on_it_shows_to_the_other_and_passes(page, as_user, alice, bob, v
     url = reverse("issue_presence", args=args)
     assert "Bob Editor is on it" in other.get(url).content.decode()
     assert other.get(url, {"seen": bob.pk}, headers={"HX-Request": "true"}).status_code == 204
-    claiming.note_presence(issue=video_issue, user=alice)  # typing takes nobody's claim
+    presence.note_presence(issue=video_issue, user=alice)  # typing takes nobody's claim
     video_issue.refresh_from_db()
-    assert claiming.holder_of(video_issue) == bob
+    assert presence.holder_of(video_issue) == bob
 
     Issue.objects.update(claimed_at=timezone.now() - timedelta(minutes=11))
     video_issue.refresh_from_db()
-    assert claiming.holder_of(video_issue) is None
-    claiming.note_presence(issue=video_issue, user=alice)
+    assert presence.holder_of(video_issue) is None
+    presence.note_presence(issue=video_issue, user=alice)
     video_issue.refresh_from_db()
-    assert claiming.holder_of(video_issue) == alice
+    assert presence.holder_of(video_issue) == alice
     other.post(reverse("issue_claim", args=args), {"release": "1"})
     assert list(AuditEvent.objects.filter(verb__startswith="issue.").exclude(verb="issue.opened").values_list("verb", flat=True)) == [
         "issue.claimed", "issue.released",

@@ -106,6 +106,8 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Pages shrink to a sixth. Random padding and the masked CSRF token make their length tell nothing (BREACH).
+    "django.middleware.gzip.GZipMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -186,7 +188,7 @@ ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_PREVENT_ENUMERATION = True
 # Beside allauth's own limits (log-in, passwords, codes): what costs the server or others much, for each person.
-ACCOUNT_RATE_LIMITS = {"export": "30/h/user", "invite": "60/h/user"}
+ACCOUNT_RATE_LIMITS = {"export": "30/h/user", "invite": "60/h/user", "try_key": "60/h/user"}
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60  # seconds; then keys, people and exports ask again who it is
 
 # Second factors: an authenticator app, passkeys and security keys, recovery codes. A team can require one.
@@ -297,6 +299,8 @@ CELERY_BEAT_SCHEDULE = {
     "check-links": {"task": "issues.check_links", "schedule": 5.0, "options": {"expires": 10}},
     "check-plans": {"task": "issues.check_plans", "schedule": 5.0, "options": {"expires": 10}},
     "heartbeats": {"task": "issues.send_heartbeats", "schedule": 15.0, "options": {"expires": 30}},
+    "deliver-hooks": {"task": "issues.deliver_hooks", "schedule": 5.0, "options": {"expires": 10}},
+    "notify": {"task": "issues.notify", "schedule": 10.0, "options": {"expires": 20}},
     "mail-invitations": {"task": "issues.mail_invitations", "schedule": 30.0, "options": {"expires": 60}},
     "tell-owners": {"task": "issues.tell_owners", "schedule": 60.0, "options": {"expires": 120}},
     "watch-history": {"task": "issues.watch_history", "schedule": 60.0, "options": {"expires": 120}},
@@ -324,7 +328,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG or TESTING
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        else "tokdash.static.HashedStaticFiles"
     },
 }
 WHITENOISE_USE_FINDERS = DEBUG or TESTING

@@ -103,8 +103,9 @@ def _end_issue(fix: Fix, now: datetime) -> list[Event]:
     elif fix.state == S.SUPERSEDED:
         issue.state, verb = IssueState.CLEARED, Verb.ISSUE_CLEARED
     else:
-        issue.state = IssueState.OPEN
-        issue.save(update_fields=["state"])
+        # Somebody has to look again, also where it was put aside before.
+        issue.state, issue.snoozed_until = IssueState.OPEN, None
+        issue.save(update_fields=["state", "snoozed_until"])
         return []
     issue.closed_at = now
     issue.save(update_fields=["state", "closed_at"])

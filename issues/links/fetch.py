@@ -1,4 +1,4 @@
-"""One guarded GET: every hop parsed, resolved and refused again, every byte counted, a wall clock over all of it.
+"""One guarded GET or POST: every hop parsed, resolved and refused again, every byte counted, a wall clock over it all.
 
 No library does all of this (requests-hardened lets `[::127.0.0.1]`, any port and an endless drip through), so the bytes
 go over our own socket; http.client only parses the answer.
@@ -10,7 +10,7 @@ import socket
 import ssl
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +25,7 @@ TOTAL_SECONDS = 14.5  # so that with what stands around it no check takes 15
 HEADER_BYTES = 32 * 1024
 BODY_BYTES = 1024 * 1024
 MAX_HOPS = 5
+POST_ANSWER_BYTES = 4096
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 USER_AGENT = "TokDash link check (the account team asks whether this file can be downloaded)"
 
@@ -207,23 +208,28 @@ def _about_certificate(error: ssl.SSLCertVerificationError) -> str:
     return words.get(error.verify_code, "its chain is incomplete or not trusted")
 
 
+def _get(target: Target, first: int, last: int | None) -> bytes:
+    """The bytes of a GET."""
+    asked = "" if last is None else f"Range: bytes={first}-{last}\r\n"
+    return (
+        f"GET {target.path.partition('#')[0]} HTTP/1.1\r\nHost: {target.origin}\r\n"
+        f"User-Agent: {USER_AGENT}\r\nAccept: video/*, image/*, */*;q=0.5\r\nAccept-Encoding: identity\r\n"
+        f"{asked}Connection: close\r\n\r\n"
+    ).encode("ascii")
+
+
 @contextmanager
 def _exchange(
-    network: Network, target: Target, clock: Clock, first: int, last: int | None
+    network: Network, target: Target, clock: Clock, request: bytes
 ) -> Iterator[tuple[http.client.HTTPResponse, _Wire]]:
-    """Send one GET and read its head; the body is read by the caller."""
-    asked = "" if last is None else f"Range: bytes={first}-{last}\r\n"
+    """Send one request and read the answer's head; the body is read by the caller."""
     with _connect(network, target, clock) as connection:
-        head = (
-            f"GET {target.path.partition('#')[0]} HTTP/1.1\r\nHost: {target.origin}\r\n"
-            f"User-Agent: {USER_AGENT}\r\nAccept: video/*, image/*, */*;q=0.5\r\nAccept-Encoding: identity\r\n"
-            f"{asked}Connection: close\r\n\r\n"
-        )
         wire = _Wire(connection, clock)
-        response = http.client.HTTPResponse(_Socket(wire), method="GET")  # type: ignore[arg-type]
+        method = request.partition(b" ")[0].decode()
+        response = http.client.HTTPResponse(_Socket(wire), method=method)  # type: ignore[arg-type]
         try:
             connection.settimeout(clock.left(CONNECT_SECONDS))
-            connection.sendall(head.encode("ascii"))
+            connection.sendall(request)
             response.begin()
         except (_TooSlowError, TimeoutError) as error:
             raise FetchError("timeout", "first byte") from error
@@ -282,6 +288,23 @@ def fetch(
         )
 
 
+def post(url: str, network: Network, clock: Clock, *, body: bytes, headers: Mapping[str, str]) -> Answer:
+    """POST a body under the same guard; redirects are not followed, and little of the answer is read.
+
+    Raises FetchError. The headers are our own: no line of a stranger's may be in them.
+    """
+    started = time.monotonic()
+    target = _parse(network, url)
+    lines = {"Host": target.origin, **headers, "Content-Length": str(len(body)), "Connection": "close"}
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    request = f"POST {target.path.partition('#')[0]} HTTP/1.1\r\n{head}\r\n".encode("ascii") + body
+    with _exchange(network, target, clock, request) as (response, _):
+        body_started = time.monotonic()
+        found, is_whole = _read(response, POST_ANSWER_BYTES)
+        now = time.monotonic()
+        return Answer(target, response.status, response.headers, found, is_whole, [], now - started, now - body_started)
+
+
 @contextmanager
 def open_link(
     url: str, network: Network, clock: Clock, *, first: int = 0, last: int | None = None, hops: list[Hop] | None = None
@@ -295,7 +318,7 @@ def open_link(
         hops.append(hop)
         started = time.monotonic()
         try:
-            with _exchange(network, target, clock, first, last) as (response, _):
+            with _exchange(network, target, clock, _get(target, first, last)) as (response, _):
                 hop.status, hop.seconds = response.status, time.monotonic() - started
                 location = response.headers.get("Location")
                 if response.status not in REDIRECTS or not location:

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from issues.enums import UNRESOLVED, IssueState
 from issues.models.bundles import Video
@@ -23,11 +24,17 @@ class Issue(models.Model):
     deadline = models.DateTimeField(null=True, blank=True)
     verdict = models.CharField(max_length=40, blank=True)  # a code of links.verdicts
     verdict_class = models.CharField(max_length=10, blank=True)
+    host = models.CharField(max_length=255, blank=True)  # of the first link: what breaks together is repaired together
+    # Whose it is, and until when nobody wants to see it.
+    assignee = models.ForeignKey("issues.User", models.SET_NULL, null=True, blank=True, related_name="+")
+    snoozed_until = models.DateTimeField(null=True, blank=True)
     # Who said "I am on it", and when; it holds for a while.
     claimed_by = models.ForeignKey("issues.User", models.SET_NULL, null=True, blank=True, related_name="+")
     claimed_at = models.DateTimeField(null=True, blank=True)
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
+    # Seconds between the last look without this flag and the one that saw it: it waited no longer. Null: a first look.
+    seen_within = models.FloatField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -50,6 +57,20 @@ class Issue(models.Model):
                 name="issue_queue",
                 condition=Q(state__in=[s.value for s in sorted(UNRESOLVED)]),
             ),
+            # queries.issues: what is one person's, or nobody's
+            models.Index(
+                fields=["team", "assignee", "deadline"],
+                name="issue_of_assignee",
+                condition=Q(state__in=[s.value for s in sorted(UNRESOLVED)]),
+            ),
+            # queries.clusters: what fails alike
+            models.Index(
+                fields=["team", "host", "verdict"],
+                name="issue_by_host",
+                condition=Q(state__in=[s.value for s in sorted(UNRESOLVED)]),
+            ),
+            # queries.insights: what was seen in a period
+            models.Index(fields=["team", "opened_at"], name="issue_opened"),
             # queries.issues: resolved ones, latest first
             models.Index(fields=["team", "state", "-closed_at"], name="issue_resolved"),
         ]
@@ -60,3 +81,19 @@ class Issue(models.Model):
     @property
     def is_unresolved(self) -> bool:
         return self.state in UNRESOLVED
+
+    @property
+    def is_snoozed(self) -> bool:
+        return self.state == IssueState.OPEN and bool(self.snoozed_until and self.snoozed_until > timezone.now())
+
+
+class Mention(models.Model):
+    """A note called somebody to an issue, and he has not opened it since."""
+
+    issue = models.ForeignKey(Issue, models.CASCADE, related_name="mentions")
+    user = models.ForeignKey("issues.User", models.CASCADE, related_name="+")
+    by = models.ForeignKey("issues.User", models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.issue}"

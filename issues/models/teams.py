@@ -42,6 +42,8 @@ class Membership(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role.choices)
     created_at = models.DateTimeField(auto_now_add=True)
+    # What the queue shows this person first; none: everything open.
+    default_view = models.ForeignKey("issues.SavedView", models.SET_NULL, null=True, blank=True, related_name="+")
 
     class Meta:
         constraints = [

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Count, Min, Q, QuerySet
+from django.utils import timezone
 
-from issues.enums import UNRESOLVED
+from issues.enums import UNRESOLVED, VerdictClass
 from issues.links.catalogue import CATALOGUE, Verdict
 from issues.links.verdicts import judge_links
 from issues.models import Bundle, Issue, Team, Video
@@ -92,6 +93,35 @@ class Tile:
     issue: Issue | None
     verdict: Verdict
 
+    @property
+    def is_risky(self) -> bool:
+        """Nobody has flagged it, it is still to be posted, and its link is bad or ends too soon."""
+        video = self.video
+        coming = video.deadline is not None and video.deadline >= timezone.now()
+        bad = self.verdict.is_bad or self.verdict.cls is VerdictClass.EXPIRING
+        return coming and bad and not video.download_issue and video.bundle.can_be_flagged
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a bundle stands, in four figures. `next`: the slot that is posted next."""
+
+    slots: int
+    open: int
+    risky: int
+    next: Video | None
+
+    @classmethod
+    def of(cls, tiles: Sequence[Tile]) -> "Standing":
+        now = timezone.now()
+        coming = [tile.video for tile in tiles if tile.video.deadline and tile.video.deadline >= now]
+        return cls(
+            slots=len(tiles),
+            open=sum(bool(tile.issue and tile.issue.is_unresolved) for tile in tiles),
+            risky=sum(tile.is_risky for tile in tiles),
+            next=min(coming, key=lambda video: (video.deadline or now, video.position), default=None),
+        )
+
 
 def _verdict(video: Video, now: datetime) -> Verdict:
     """By its address, since time passes; else what the last look at its links showed."""
@@ -103,8 +133,6 @@ def _verdict(video: Video, now: datetime) -> Verdict:
 
 def tiles_of(bundle: Bundle) -> list[Tile]:
     """All slots of a bundle by position, in two queries."""
-    from django.utils import timezone
-
     now = timezone.now()
     issues = {issue.video_id: issue for issue in Issue.objects.filter(video__bundle=bundle).order_by("opened_at", "pk")}
     videos = list(Video.objects.filter(bundle=bundle).order_by("position"))

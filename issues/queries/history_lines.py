@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+
+from django.utils import timezone
 
 from issues.audit import Verb
 from issues.audit.personal import People, people_of
@@ -62,6 +65,9 @@ _ICONS = {
     Verb.HISTORY_DOUBTED: ("alert-triangle", "bad"),
     Verb.HISTORY_ADOPTED: ("lock", "person"),
     Verb.NOTE_WRITTEN: ("message-2", "note"),
+    Verb.ISSUE_ASSIGNED: ("user", "person"),
+    Verb.ISSUE_SNOOZED: ("clock", "person"),
+    Verb.ISSUE_WOKEN: ("clock", "person"),
     Verb.MEMBER_INVITED: ("users", "person"),
     Verb.MEMBER_ADDED: ("users", "person"),
     Verb.MEMBER_REMOVED: ("users", "person"),
@@ -122,6 +128,7 @@ _FIELD_NAMES = {
     "history_days": "days that history is kept",
     "requires_two_factor": "two-factor required",
     "place": "from",
+    "snoozed_until": "snoozed until",
 }
 
 
@@ -140,6 +147,14 @@ def _text(value: Any) -> str:
 def _after(event: Told, name: str) -> Any:
     pair = event.changes.get(name)
     return pair[1] if isinstance(pair, list) and len(pair) == 2 else None
+
+
+def _moment(text: Any) -> str:
+    """A moment of the record as a person of this page reads it."""
+    try:
+        return f"{timezone.localtime(datetime.fromisoformat(str(text))):%a %-d %b, %H:%M}"
+    except ValueError:
+        return str(text)
 
 
 def _sentence(verb: Verb | None, event: Told) -> str:
@@ -174,6 +189,11 @@ def _sentence(verb: Verb | None, event: Told) -> str:
         return f"read the video back: the flag is gone, publish dates are {start} to {end}"
     if verb in {Verb.FIX_REJECTED, Verb.FIX_NEEDS_HUMAN, Verb.FIX_SUPERSEDED, Verb.FIX_CANCELLED}:
         return f"{_PLAIN[verb]} {outcome_of(str(_after(event, 'code') or '')).say}"
+    if verb == Verb.ISSUE_ASSIGNED:
+        to = _after(event, "assignee")
+        return f"gave the issue to {str(to).split(' <')[0]}" if to else "took the issue from its assignee"
+    if verb == Verb.ISSUE_SNOOZED:
+        return f"snoozed the issue until {_moment(_after(event, 'snoozed_until'))}"
     if verb == Verb.NOTE_WRITTEN:
         return f"noted: {_after(event, 'text') or ''}"
     if verb == Verb.HISTORY_CUT:
@@ -198,7 +218,7 @@ def _sentence(verb: Verb | None, event: Told) -> str:
         return f"sent {_after(event, 'fixes')} fixes in one go: {event.label}"
     if verb == Verb.BULK_UNDONE:
         return f"took back {_after(event, 'fixes')} fixes before they went out: {event.label}"
-    if verb in _WITH_LABEL or verb.value.startswith(("workspace.", "webhook.")):
+    if verb in _WITH_LABEL or verb.value.startswith(("workspace.", "webhook.", "hook.", "channel.")):
         return f"{_PLAIN[verb]} {event.label}"
     return _PLAIN[verb]
 
@@ -206,7 +226,7 @@ def _sentence(verb: Verb | None, event: Told) -> str:
 # The label ends the sentence.
 _WITH_LABEL = {
     Verb.MEMBER_REMOVED, Verb.TEAM_CREATED, Verb.MEMBER_INVITATION_REVOKED, Verb.MEMBER_ERASED,
-    Verb.TEAM_OWNER_CHANGED, Verb.TEAM_RENAMED,
+    Verb.TEAM_OWNER_CHANGED, Verb.TEAM_RENAMED, Verb.VIEW_SAVED, Verb.VIEW_REMOVED,
 }  # fmt: skip
 
 _PLAIN = {
@@ -227,9 +247,23 @@ _PLAIN = {
     Verb.FIX_COPYING: "began to copy the file to TokPortal's storage",
     Verb.ISSUE_CLAIMED: "took the issue on",
     Verb.ISSUE_RELEASED: "let go of the issue",
+    Verb.ISSUE_ASSIGNED: "gave the issue to somebody",
+    Verb.ISSUE_SNOOZED: "snoozed the issue",
+    Verb.ISSUE_WOKEN: "brought the issue back into the queue",
+    Verb.VIEW_SAVED: "saved the view",
+    Verb.VIEW_REMOVED: "removed the view",
     Verb.WEBHOOK_REGISTERED: "registered the webhook of",
     Verb.WEBHOOK_ROTATED: "changed the webhook secret of",
     Verb.WEBHOOK_REMOVED: "removed the webhook of",
+    Verb.HOOK_ADDED: "added the endpoint",
+    Verb.HOOK_CHANGED: "changed the endpoint",
+    Verb.HOOK_REMOVED: "removed the endpoint",
+    Verb.HOOK_TRIED: "sent a test event to the endpoint",
+    Verb.HOOK_REPLAYED: "had an event delivered again to the endpoint",
+    Verb.CHANNEL_ADDED: "added the notification channel",
+    Verb.CHANNEL_CHANGED: "changed the notification channel",
+    Verb.CHANNEL_REMOVED: "removed the notification channel",
+    Verb.CHANNEL_TRIED: "sent a test message to the channel",
     Verb.FIX_SENT: "began to send the fix to TokPortal",
     Verb.FIX_DELAYED: "could not send the fix yet; it is tried again by itself",
     Verb.FIX_ACCEPTED: "got TokPortal's acceptance",

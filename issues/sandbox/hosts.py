@@ -82,6 +82,7 @@ FIXED: dict[str, Fixed] = {
 }
 # Behaviours that no whole answer can show; outside.py plays them.
 PLAYED: dict[str, str] = {
+    "hooks.example.com": "hook",
     "timeout.example.com": "silent",
     "slow.example.com": "drip",
     "slow-headers.example.com": "slow_headers",
@@ -105,7 +106,15 @@ TLS_KINDS = {
     "tls-self-signed.example.com": "self_signed",
     "tls-wrong-name.example.com": "wrong_name",
 }
-_GOOD = frozenset({"works.example.com", "index-last.example.com", "large.example.com", "redirect-good.example.com"})
+_GOOD = frozenset(
+    {
+        "hooks.example.com",
+        "works.example.com",
+        "index-last.example.com",
+        "large.example.com",
+        "redirect-good.example.com",
+    }
+)
 # Hosts from which the sandbox's TokPortal cannot download, besides everything under .invalid.
 FAILING_HOSTS = (MISSING_NAMES | FAILING_NAMES | set(ADDRESSES) | set(FIXED) | set(PLAYED) | set(TLS_KINDS)) - _GOOD
 

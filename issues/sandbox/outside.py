@@ -77,6 +77,14 @@ class OutsideHandler(Handler):
         while time.monotonic() < until and not self.server.app.stopping.wait(pause):  # type: ignore[attr-defined]
             yield
 
+    def _hook(self, host: str) -> None:
+        """Takes what is posted, and answers with the status of its path: `/503` answers 503."""
+        outside: OutsideWorldServer = self.server.app  # type: ignore[attr-defined]
+        body = self.read_body() if self.command == "POST" else b""
+        outside.hooked.append({"path": self.url_path, "headers": dict(self.headers.items()), "body": body})
+        status = int(self.url_path[1:]) if self.url_path[1:].isdecimal() else 200
+        self.send_bytes(status, b"ok", {"Retry-After": "1200"} if status == 429 else {})
+
     def _silent(self, host: str) -> None:
         self.close_connection = True
         for _ in self._for_a_while(0.5):
@@ -187,6 +195,7 @@ class OutsideWorldServer:
         self.certificates = Certificates()
         self.direct: list[str] = []
         self.asked: dict[str, int] = {}
+        self.hooked: list[dict[str, Any]] = []  # what was posted to hooks.example.com
         self.stopping = threading.Event()
         self._lock = threading.Lock()
         self._bomb: bytes | None = None

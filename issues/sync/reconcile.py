@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from issues.audit import Changes, Event, Verb
 from issues.enums import UNRESOLVED, IssueState
-from issues.links.urls import shown_url
+from issues.links.urls import host_of, shown_url
 from issues.links.verdicts import judge_links
 from issues.models import Bundle, Issue, Video
 
@@ -44,7 +44,7 @@ def reconcile(
     tally = Tally()
     flagged_anew = [video for video in videos if video.download_issue and video.pk not in unresolved]
     if flagged_anew and not bundle.has_ended:
-        opened = _open_issues(bundle, flagged_anew, asked_at)
+        opened = _open_issues(bundle, flagged_anew, asked_at, is_first=is_first)
         events += opened
         tally.opened = len(opened)
     touched: list[Issue] = []
@@ -64,14 +64,15 @@ def reconcile(
             touched.append(issue)
             tally.closed += 1
         # An issue that is being fixed is closed by its fix, which knows why the flag went away.
-    fields = ["state", "closed_at", "comment", "links", "deadline", "verdict", "verdict_class"]
+    fields = ["state", "closed_at", "comment", "links", "deadline", "verdict", "verdict_class", "host", "snoozed_until"]
     if touched:
         Issue.objects.bulk_update(touched, fields, batch_size=200)
     tally.unresolved = tally.opened + sum(issue.is_unresolved for issue in unresolved.values())
     return events, tally
 
 
-def _open_issues(bundle: Bundle, videos: Sequence[Video], asked_at: datetime) -> list[Event]:
+def _open_issues(bundle: Bundle, videos: Sequence[Video], asked_at: datetime, *, is_first: bool) -> list[Event]:
+    looked = None if is_first else bundle.last_checked_at
     former: dict[int, Issue] = {}
     for issue in Issue.objects.filter(video__in=videos).order_by("opened_at", "pk"):
         former[issue.video_id] = issue
@@ -88,6 +89,7 @@ def _open_issues(bundle: Bundle, videos: Sequence[Video], asked_at: datetime) ->
             links=video.links,
             deadline=video.deadline,
             opened_at=asked_at,
+            seen_within=(asked_at - looked).total_seconds() if looked else None,
         )
         _judge(issue, video, asked_at, is_same=False)
         rows.append(issue)
@@ -112,6 +114,7 @@ def _judge(issue: Issue, video: Video, now: datetime, *, is_same: bool) -> None:
     """By the address; where the same links were looked at before, that look stands unless the address is worse."""
     verdict = judge_links(issue.links, video_type=video.video_type, needed_until=issue.deadline, now=now)
     issue.verdict, issue.verdict_class = verdict.code, verdict.cls.value
+    issue.host = host_of(issue.links[0])[:255] if issue.links else ""
     if is_same and video.link_checked_at and not verdict.is_bad:
         issue.verdict, issue.verdict_class = video.link_verdict, video.link_class
 
@@ -134,6 +137,10 @@ def _update_issue(issue: Issue, video: Video, asked_at: datetime) -> tuple[Event
         ]
         issue.deadline = video.deadline
     _judge(issue, video, asked_at, is_same=is_same)
+    if changes and issue.snoozed_until and issue.snoozed_until > asked_at:
+        # There is news: whoever put it aside wants to know.
+        changes["snoozed_until"] = [issue.snoozed_until.isoformat(), None]
+        issue.snoozed_until = None
     event = Event.about_issue(Verb.ISSUE_UPDATED, issue, changes) if changes else None
     return event, bool(changes) or former_verdict != (issue.verdict, issue.verdict_class)
 

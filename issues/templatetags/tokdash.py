@@ -9,11 +9,14 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from issues.fixes.claiming import holder_of
+from issues.enums import NoticeKind
 from issues.links.catalogue import CATALOGUE
 from issues.links.urls import host_of, is_web_link, shown_url
 from issues.models import Issue
+from issues.queries.channels import trouble_of
+from issues.queries.hooks import answer_of
 from issues.sync.troubles import sentence_of
+from issues.triage.presence import holder_of
 
 register = template.Library()
 register.filter("shown_url", shown_url)
@@ -100,6 +103,12 @@ def deadline(moment: datetime | None) -> SafeString:
 
 
 @register.simple_tag
+def day(value: datetime | None) -> str | SafeString:
+    """A day without its hour, the moment itself on hover."""
+    return _time(value, f"{timezone.localtime(value):%-d %B}") if value else ""
+
+
+@register.simple_tag
 def moment(value: datetime | None) -> str | SafeString:
     """An absolute time in the person's zone."""
     if value is None:
@@ -139,7 +148,7 @@ def publish_day(text: str) -> str:
 def query(context: dict[str, Any], **changes: object) -> str:
     """The current query string with changes; an empty value removes a field, and the page goes back to the first."""
     fields = context["request"].GET.copy()
-    for name in ("after", "seen"):
+    for name in ("after", "seen", "part"):
         fields.pop(name, None)
     for name, value in changes.items():
         if value in (None, ""):
@@ -253,4 +262,16 @@ def person(actor_name: str) -> str:
 
 
 register.filter("is_web_link", is_web_link)
+register.filter("hook_answer", answer_of)
+register.filter("message_trouble", trouble_of)
+
+
+@register.filter
+def notice_names(kinds: list[str]) -> str:
+    """What a channel tells of, in words."""
+    return ", ".join(
+        NoticeKind(kind).label.split(":")[-1].strip().lower() for kind in kinds if kind in NoticeKind.values
+    )
+
+
 register.filter("trouble_sentence", sentence_of)

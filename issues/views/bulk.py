@@ -15,7 +15,8 @@ from issues.links.urls import host_of
 from issues.models import BulkFix, Issue, Team
 from issues.problems import Refusal
 from issues.queries.bulk import read_plan
-from issues.queries.issues import IssueFilters, matching_issues
+from issues.queries.filters import IssueFilters
+from issues.queries.queue import matching_issues
 from issues.views.chrome import MemberRequest, actor_of, render_page
 
 
@@ -23,7 +24,8 @@ def _chosen(request: MemberRequest, team: Team) -> list[Issue]:
     """The open issues that were ticked, or all that match the filters."""
     said = request.POST if request.method == "POST" else request.GET
     if said.get("all"):
-        return list(matching_issues(team, IssueFilters.parse(said))[: bulk.MAX_ROWS + 1])
+        found = matching_issues(request.membership, IssueFilters.parse(said)).filter(state=IssueState.OPEN)
+        return list(found[: bulk.MAX_ROWS + 1])
     keys = [int(text) for text in said.getlist("issue") if text.isdecimal() and len(text) < 19][: bulk.MAX_ROWS + 1]
     found = Issue.objects.filter(team=team, state=IssueState.OPEN, pk__in=keys)
     return list(found.select_related("video__bundle", "workspace").order_by("deadline", "pk"))

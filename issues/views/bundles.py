@@ -5,7 +5,7 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_GET
 
 from issues.access import load_bundle, load_membership
-from issues.queries.bundles import SHOWN, BundleFilters, list_bundles, tiles_of
+from issues.queries.bundles import SHOWN, BundleFilters, Standing, list_bundles, tiles_of
 from issues.queries.freshness import freshness_of
 from issues.views.chrome import MemberRequest, render_page
 
@@ -28,4 +28,6 @@ def bundle_detail(request: MemberRequest, team_slug: str, pk: int) -> HttpRespon
     """One bundle: each slot a tile."""
     request.membership = load_membership(request.user, team_slug)
     bundle = load_bundle(request.membership, pk)
-    return render_page(request, "bundles/detail.html", {"bundle": bundle, "tiles": tiles_of(bundle)})
+    tiles = tiles_of(bundle)
+    context = {"bundle": bundle, "tiles": tiles, "standing": Standing.of(tiles)}
+    return render_page(request, "bundles/detail.html", context)

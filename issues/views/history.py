@@ -17,7 +17,6 @@ from issues.audit.evidence import evidence_of
 from issues.audit.export import csv_lines, json_lines
 from issues.audit.signing import signing_keys
 from issues.enums import Origin
-from issues.journal import write_note
 from issues.models import Team, Workspace
 from issues.problems import Refusal
 from issues.queries.history import (
@@ -29,6 +28,7 @@ from issues.queries.history import (
     proof_of,
 )
 from issues.queries.history_lines import read_events
+from issues.triage.notes import write_note
 from issues.views.chrome import MemberRequest, actor_of, render_page
 from issues.views.errors import too_many
 from issues.views.fresh import ask_again
@@ -115,6 +115,8 @@ def export(request: MemberRequest, team_slug: str, kind: str) -> HttpResponse | 
     response = StreamingHttpResponse(pieces, content_type=content_type)
     name = f"tokdash-history-{team.slug}-{timezone.now():%Y%m%d-%H%M}.{kind}"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
+    if kind == PACKAGE:
+        response["Content-Encoding"] = "identity"  # compressed already
     return response
 
 

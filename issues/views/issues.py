@@ -1,18 +1,16 @@
-"""The queue, an issue, and the fix panel in it."""
+"""An issue, and the fix panel in it."""
 
-import hashlib
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.utils import timezone
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from issues.access import load_editor, load_fix, load_issue, load_membership
 from issues.enums import FixKind, FixState
 from issues.fixes import rehost
-from issues.fixes.claiming import holder_of
 from issues.fixes.link_gate import BadLinkError
 from issues.fixes.outcomes import outcome_of
 from issues.fixes.submit import repair_kinds, submit_links
@@ -20,57 +18,13 @@ from issues.fixes.uploads import cancel_fix
 from issues.forms import LinksForm
 from issues.models import Fix, Issue
 from issues.problems import Refusal
-from issues.queries.freshness import Freshness, freshness_of, videos_checked
-from issues.queries.issues import IssueFilters, IssueList, IssueStory, filter_choices, list_issues, read_issue, steps_of
+from issues.queries.filters import IssueFilters
+from issues.queries.issues import IssueStory, read_issue, steps_of
+from issues.queries.queue import editors_of
+from issues.triage.notes import handle_of, people_to_call
+from issues.triage.presence import holder_of
 from issues.views.chrome import MemberRequest, actor_of, render_page
-
-
-@require_GET
-@login_required
-def issue_list(request: MemberRequest, team_slug: str) -> HttpResponse:
-    """The queue. Asked again by itself (`seen`), it answers 204 while nothing that is shown has changed."""
-    request.membership = load_membership(request.user, team_slug)
-    team = request.membership.team
-    filters = IssueFilters.parse(request.GET)
-    freshness = freshness_of(team)
-    shown = list_issues(team, filters, after=request.GET.get("after", ""))
-    context = {
-        "filters": filters,
-        "picking": filters.tab == "open" and request.membership.can_edit,
-        "list": shown,
-        "freshness": freshness,
-        "videos_checked": videos_checked(team) if freshness.oldest_look else 0,
-        "seen": _fingerprint(shown, freshness),
-    }
-    if request.htmx and request.htmx.target == "issue-list":
-        if request.GET.get("seen") == context["seen"]:
-            return HttpResponse(status=204)
-        return render_page(request, "issues/_list.html", context)
-    context["choices"] = filter_choices(team)
-    return render_page(request, "issues/list.html", context)
-
-
-def _fingerprint(shown: IssueList, freshness: Freshness) -> str:
-    """Changes with what the list shows, and once a minute, so that "2 h left" never grows old."""
-    rows = [
-        (
-            row.pk,
-            row.state,
-            row.comment,
-            row.links,
-            row.verdict,
-            row.deadline,
-            row.episode,
-            str(row.video),
-            holder_of(row),
-        )
-        for row in shown.page.rows
-    ]
-    tabs = [tab.count for tab in shown.tabs]
-    looks = [(entry.status, entry.looked if entry.status == "never" else 0) for entry in freshness.workspaces]
-    looks.append(("paused", bool(freshness.paused_since)))
-    minute = int(timezone.now().timestamp() // 60)
-    return hashlib.sha256(repr((rows, tabs, looks, minute)).encode()).hexdigest()[:16]
+from issues.views.queue import triage_context
 
 
 @require_GET
@@ -94,7 +48,8 @@ def _fingerprint_of(issue: Issue, fix: Fix | None) -> str:
 def _panel_context(
     request: MemberRequest, issue: Issue, form: LinksForm | None = None, refusal: Refusal | None = None
 ) -> dict[str, object]:
-    story = read_issue(request.membership, issue)
+    filters = IssueFilters.parse(request.GET)
+    story = read_issue(request.membership, issue, filters)
     fix = story.fix
     return {
         "story": story,
@@ -110,6 +65,9 @@ def _panel_context(
         "can_insist": isinstance(refusal, BadLinkError) or bool(fix and fix.code.startswith("LINK_")),
         "holder": holder_of(issue),
         "can_edit": request.membership.can_edit,
+        "back": filters.address,
+        "handles": [(handle_of(user), user.get_full_name()) for user in people_to_call(issue.team)],
+        **triage_context(editors_of(issue.team) if request.membership.can_edit else []),
     }
 
 
@@ -171,7 +129,8 @@ def _after_change(request: MemberRequest, team_slug: str, pk: int) -> HttpRespon
     """The panel for HTMX, the whole page by redirect without it."""
     if request.htmx:
         return _issue_page(request, load_issue(request.membership, pk))
-    return redirect("issue", team_slug, pk)
+    back = IssueFilters.parse(request.GET).address
+    return redirect(reverse("issue", args=[team_slug, pk]) + (f"?{back}" if back else ""))
 
 
 @require_POST

@@ -19,6 +19,7 @@ from issues.problems import Refusal
 from issues.queries.freshness import freshness_of
 from issues.sync import workspaces
 from issues.views.chrome import MemberRequest, actor_of, render_page
+from issues.views.errors import too_many
 from issues.views.fresh import ask_again
 
 
@@ -56,6 +57,23 @@ def workspace_connect(request: MemberRequest, team_slug: str) -> HttpResponse:
             )
             return redirect("workspaces", team_slug)
     return render_page(request, "settings/connect.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@require_POST
+@login_required
+def workspace_try_key(request: MemberRequest, team_slug: str) -> HttpResponse:
+    """Whether TokPortal accepts a key, while it is pasted (`read_key` or `write_key`); nothing is saved."""
+    request.membership = load_owner(request.user, team_slug)
+    if stop := too_many(request, "try_key"):
+        return stop
+    text = request.POST.get("write_key" if request.POST.get("second") else "read_key", "")
+    context: dict[str, object] = {}
+    if text.strip():
+        try:
+            context["account"] = workspaces.check_key(settings.TOKPORTAL_BASE_URL, workspaces.clean_key(text))
+        except Refusal as refusal:
+            context["refusal"] = refusal.sentence
+    return render_page(request, "settings/_key_check.html", context)
 
 
 @require_GET

@@ -17,6 +17,7 @@ from issues.queries.sync import sync_page, webhooks_page
 from issues.sync import endpoints
 from issues.sync.looks import check_now
 from issues.sync.planner import hurry
+from issues.triage.notes import note_seen
 from issues.views.chrome import MemberRequest, actor_of, render_page
 
 WATCHED_EVERY = timedelta(seconds=30)
@@ -146,10 +147,16 @@ def issue_check(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse
 @require_POST
 @login_required
 def bundle_watch(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
-    """Somebody has the bundle, or an issue of it, open: it is worth a look, if it was not looked at lately."""
+    """Somebody has the bundle, or an issue of it, open: it is worth a look, if it was not looked at lately.
+
+    `issue`: which one; a note that called this person there is seen.
+    """
     request.membership = load_membership(request.user, team_slug)
     bundle = load_bundle(request.membership, pk)
     now = timezone.now()
     if bundle.heat is not None and (bundle.last_checked_at is None or now - bundle.last_checked_at > WATCHED_EVERY):
         hurry(bundle.workspace, [bundle.tokportal_id], now)
+    number = request.POST.get("issue", "")
+    if number.isdecimal() and len(number) < 19:
+        note_seen(issue=load_issue(request.membership, int(number)), user=request.user)
     return HttpResponse(status=204)

@@ -35,6 +35,21 @@ document.addEventListener("click", (event) => {
   if (tab) selectTab(tab);
   const question = target.closest("[data-confirm-click]");
   if (question && !window.confirm(question.dataset.confirmClick)) event.preventDefault();
+  const show = target.closest("[data-show-tab]");
+  if (show) {
+    const tabOf = document.getElementById(show.dataset.showTab);
+    selectTab(tabOf);
+    tabOf.focus();
+  }
+  const line = target.closest("[data-select-line]");
+  if (line) selectLine(document.getElementById(line.dataset.into), Number(line.dataset.selectLine));
+  const call = target.closest("[data-call]");
+  if (call) {
+    const field = call.closest("form").querySelector("textarea");
+    const begun = field.value.replace(/@[^\s@]*$/, "");
+    field.value = `${begun}${begun && !/\s$/.test(begun) ? " " : ""}${call.dataset.call} `;
+    field.focus();
+  }
   const fill = target.closest("[data-fill]");
   if (fill) {
     const field = document.getElementById(fill.dataset.into);
@@ -45,6 +60,15 @@ document.addEventListener("click", (event) => {
     field.focus();
   }
 });
+
+// Mark one line of a text, so that typing or pasting replaces it.
+export function selectLine(field, number) {
+  const lines = field.value.split("\n");
+  const start = lines.slice(0, number - 1).reduce((sum, text) => sum + text.length + 1, 0);
+  field.focus();
+  field.setSelectionRange(start, start + (lines[number - 1] || "").length);
+  field.scrollIntoView({ block: "center" });
+}
 
 function selectTab(tab) {
   for (const other of tab.closest('[role="tablist"]').querySelectorAll('[role="tab"]')) {
@@ -71,6 +95,18 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// Typing "@b" in a note offers those whose name has a "b" there; without it the first four.
+document.addEventListener("input", (event) => {
+  if (!event.target.matches?.("[data-note]")) return;
+  const typed = /@([^\s@]*)$/.exec(event.target.value)?.[1].toLowerCase();
+  let shown = 0;
+  for (const button of event.target.form.querySelectorAll("[data-call]")) {
+    const fits = !typed || `${button.dataset.call} ${button.title}`.toLowerCase().includes(typed);
+    button.hidden = !fits || shown >= 4;
+    if (!button.hidden) shown += 1;
+  }
+});
+
 // A select in a filter applies at once; without JavaScript the button does.
 document.addEventListener("change", (event) => {
   const form = event.target.closest?.("form[data-auto-submit]");
@@ -85,6 +121,7 @@ document.addEventListener("submit", (event) => {
 document.body.addEventListener("htmx:sendError", () => toast("The server cannot be reached. What you see may be old.", "error"));
 document.body.addEventListener("htmx:responseError", (event) => {
   const status = event.detail.xhr.status;
+  if (status === 422) return; // said beside the fragment
   const id = event.detail.xhr.getResponseHeader("X-Request-ID") || "";
   const words = {
     403: "Your role does not allow this.",
@@ -93,40 +130,5 @@ document.body.addEventListener("htmx:responseError", (event) => {
   toast(words || `Something broke on our side (request ${id}). Nothing that you saved is lost.`, "error");
 });
 
-// The queue's selection: kept by the issues' numbers, so that a refresh of the list does not lose it.
-const picked = new Set();
-const pickedForm = () => document.querySelector("[data-picked]");
-
-function showPicked() {
-  const form = pickedForm();
-  if (!form) return;
-  for (const box of document.querySelectorAll("[data-pick]")) box.checked = picked.has(box.value);
-  const boxes = [...document.querySelectorAll("[data-pick]")];
-  const every = document.querySelector("[data-pick-all]");
-  if (every) every.checked = boxes.length > 0 && boxes.every((box) => box.checked);
-  form.hidden = picked.size === 0;
-  form.querySelector("[data-picked-count]").textContent = String(picked.size);
-  form.querySelector("[data-picked-ids]").replaceChildren(...[...picked].map((key) => {
-    const field = document.createElement("input");
-    Object.assign(field, { type: "hidden", name: "issue", value: key });
-    return field;
-  }));
-}
-
-document.addEventListener("change", (event) => {
-  const box = event.target;
-  if (box.matches?.("[data-pick]")) {
-    if (box.checked) picked.add(box.value);
-    else picked.delete(box.value);
-  } else if (box.matches?.("[data-pick-all]")) {
-    for (const one of document.querySelectorAll("[data-pick]")) {
-      if (box.checked) picked.add(one.value);
-      else picked.delete(one.value);
-    }
-  } else return;
-  showPicked();
-});
-document.addEventListener("click", (event) => {
-  if (event.target.closest?.("[data-picked-clear]")) { picked.clear(); showPicked(); }
-});
-document.body.addEventListener("htmx:afterSettle", showPicked);
+// What our server says beside a fragment.
+document.body.addEventListener("refused", (event) => toast(event.detail.text, "error"));

@@ -7,7 +7,7 @@ from django.core.management.base import CommandParser
 from issues.enums import IssueState
 from issues.management.base import TokDashCommand
 from issues.models import Issue
-from issues.queries.issues import open_issues_for
+from issues.queries.queue import open_issues_for
 
 
 def issue_json(issue: Issue) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Who is on an issue: said openly, so that two people do not work on the same one. It binds nobody."""
+"""Who is on an issue just now: said openly, so that two people do not work on the same one. It binds nobody.
+
+Whose issue it is (`triage.assigning`) lasts; this passes by itself after some minutes.
+"""
 
 from datetime import timedelta
 
@@ -6,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from issues.audit import Actor, Event, Verb, record
+from issues.audit import Actor, Event, Personal, Verb, record
 from issues.enums import UNRESOLVED
 from issues.models import Issue, User
 
@@ -15,31 +18,24 @@ HOLDS = timedelta(minutes=10)
 
 def claim(*, issue: Issue, actor: Actor) -> None:
     """ "I am on it": shown to everybody for ten minutes, or until it is let go. Takes over from whoever had it."""
-    with transaction.atomic():
-        current = (
-            Issue.objects.select_for_update(of=("self",)).select_related("video__bundle", "claimed_by").get(pk=issue.pk)
-        )
-        former = holder_of(current)
-        current.claimed_by, current.claimed_at = actor.user, timezone.now()
-        current.save(update_fields=["claimed_by", "claimed_at"])
-        if former != actor.user:
-            changes = {"who": [former.email if former else None, actor.user.email if actor.user else None]}
-            record(current.team_id, actor, [Event.about_issue(Verb.ISSUE_CLAIMED, current, changes)])
+    _hold(issue, actor.user, Verb.ISSUE_CLAIMED, actor=actor)
 
 
 def release(*, issue: Issue, actor: Actor) -> None:
     """Let go of it."""
+    _hold(issue, None, Verb.ISSUE_RELEASED, actor=actor)
+
+
+def _hold(issue: Issue, holder: User | None, verb: Verb, *, actor: Actor) -> None:
     with transaction.atomic():
-        current = (
-            Issue.objects.select_for_update(of=("self",)).select_related("video__bundle", "claimed_by").get(pk=issue.pk)
-        )
+        locked = Issue.objects.select_for_update(of=("self",)).select_related("video__bundle", "claimed_by")
+        current = locked.get(pk=issue.pk)
         former = holder_of(current)
-        current.claimed_by = current.claimed_at = None
+        current.claimed_by, current.claimed_at = holder, timezone.now() if holder else None
         current.save(update_fields=["claimed_by", "claimed_at"])
-        if former:
-            record(
-                current.team_id, actor, [Event.about_issue(Verb.ISSUE_RELEASED, current, {"who": [former.email, None]})]
-            )
+        if former != holder:
+            who = [Personal.of(person) if person else None for person in (former, holder)]
+            record(current.team_id, actor, [Event.about_issue(verb, current, {"who": who})])
 
 
 def note_presence(*, issue: Issue, user: User) -> None:

@@ -1,0 +1,64 @@
+"""The read side of the notification settings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from issues.links.urls import host_of
+from issues.models import Channel, Membership, Message
+from issues.sealed import SealError
+
+SHOWN = 30
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelEntry:
+    """A channel with where it leads, as far as may be shown, and its last message."""
+
+    channel: Channel
+    where: str
+    last: Message | None
+
+
+def channels_of(membership: Membership, *, of_team: bool) -> list[ChannelEntry]:
+    """One's own, or the team's. Two queries."""
+    owner = None if of_team else membership
+    channels = list(Channel.objects.filter(team=membership.team, owner=owner).select_related("owner__user"))
+    last: dict[object, Message] = {}
+    for message in Message.objects.filter(channel__in=channels).order_by("created_at").defer("body"):
+        last[message.channel_id] = message
+    return [ChannelEntry(channel, where_of(channel), last.get(channel.pk)) for channel in channels]
+
+
+def where_of(channel: Channel) -> str:
+    """An address of an e-mail channel, else the host alone: whoever knows the whole address can post there."""
+    try:
+        target = channel.target.reveal() if channel.target else ""
+    except SealError:
+        return "unreadable: give it anew"
+    if channel.kind == "email":
+        return target or (channel.owner.user.email if channel.owner else "")
+    return host_of(target)
+
+
+def messages_of(channel: Channel) -> Sequence[Message]:
+    """The latest first."""
+    return list(Message.objects.filter(channel=channel).order_by("-created_at")[:SHOWN])
+
+
+_CODES = {
+    "mail_refused": "the mail server did not take it",
+    "provider_refused": "the provider did not take it",
+    "target_unreadable": "its address cannot be read: give it anew",
+    "private_address": "its address is not public",
+    "timeout": "it did not answer in time",
+    "connection_failed": "it cannot be reached",
+    "dns_missing": "there is no such host",
+    "tls_bad": "its certificate is not in order",
+}
+
+
+def trouble_of(message: Message) -> str:
+    """Why the last try failed, in words."""
+    if message.code.startswith("answered_"):
+        return f"it answered {message.code.removeprefix('answered_')}"
+    return _CODES.get(message.code, message.code)

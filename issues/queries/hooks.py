@@ -1,0 +1,74 @@
+"""The read side of the team's own endpoints and their delivery log."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.db.models import Count, Q
+from django.utils import timezone
+
+from issues.enums import DeliveryState
+from issues.models import Hook, HookDelivery, Team
+
+SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class HookEntry:
+    """An endpoint with its last day."""
+
+    hook: Hook
+    delivered: int
+    failed: int
+    waiting: int
+
+
+def hooks_of(team: Team) -> list[HookEntry]:
+    """Two queries, whatever the number of endpoints."""
+    since = timezone.now() - timedelta(days=1)
+    hooks = list(Hook.objects.filter(team=team))
+    recent = Q(created_at__gte=since) | Q(state=DeliveryState.WAITING)
+    rows = HookDelivery.objects.filter(recent, hook__in=hooks).values("hook", "state").annotate(n=Count("pk"))
+    counts: dict[tuple[UUID, str], int] = {(row["hook"], row["state"]): row["n"] for row in rows}
+
+    def of(hook: Hook, state: DeliveryState) -> int:
+        return counts.get((hook.pk, state), 0)
+
+    return [
+        HookEntry(
+            hook,
+            of(hook, DeliveryState.DELIVERED),
+            of(hook, DeliveryState.FAILED),
+            of(hook, DeliveryState.WAITING),
+        )
+        for hook in hooks
+    ]
+
+
+def deliveries_of(hook: Hook) -> Sequence[HookDelivery]:
+    """The latest first."""
+    return list(HookDelivery.objects.filter(hook=hook).order_by("-created_at")[:SHOWN])
+
+
+_CODES = {
+    "private_address": "its address is not public",
+    "malformed": "its address is none",
+    "odd_port": "its port is not asked",
+    "dns_missing": "there is no such host",
+    "dns_failed": "its name could not be resolved",
+    "names_unavailable": "our own name resolution does not work",
+    "tls_bad": "its certificate is not in order",
+    "tls_failed": "no secure connection came about",
+    "timeout": "it did not answer in time",
+    "connection_failed": "it cannot be reached",
+    "not_http": "its answer was unreadable",
+    "secret_unreadable": "its secret cannot be read: give it a new one",
+}
+
+
+def answer_of(delivery: HookDelivery) -> str:
+    """What the last try gave, in words."""
+    if delivery.status is not None:
+        return f"answered {delivery.status}"
+    return _CODES.get(delivery.code, delivery.code or "not tried yet")

@@ -1,0 +1,278 @@
+"""The read side of the queue: its rows, tabs, views and clusters, each with a count that agrees with what it shows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import Count, F, Min, Q, QuerySet
+from django.utils import timezone
+
+from issues.enums import CAN_EDIT, IssueState, VerdictClass
+from issues.links.verdicts import link_end
+from issues.models import Issue, Membership, SavedView, Team, User
+from issues.queries.filters import TABS, UNRESOLVED_TABS, IssueFilters, tab_condition
+from issues.queries.pages import Page, decode_cursor, encode_cursor
+
+PAGE_ROWS = 50
+# Fewer that fail alike are no pattern yet.
+CLUSTER_FROM = 3
+CLUSTERS = 3
+_WITH_EXPIRY = {"signature_expired", "signature_expires_soon"}
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    label: str
+    address: str  # the query string
+    count: int
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A way to look at the queue with how many it shows: built in (no `saved`), one's own, or the team's."""
+
+    name: str
+    address: str  # the query string
+    count: int
+    is_current: bool
+    is_default: bool = False
+    saved: SavedView | None = None
+
+    @property
+    def is_team(self) -> bool:
+        return self.saved is not None and self.saved.owner_id is None
+
+
+@dataclass(frozen=True, slots=True)
+class IssueList:
+    """A page of the queue with what stands around it."""
+
+    page: Page[Issue]
+    tabs: Sequence[Tab]
+    views: Sequence[View]
+    total: int  # in this tab, with the filters
+    unfiltered: int  # in this tab, without them
+    snoozed: int  # out of sight now, whatever the filters
+
+
+BUILT_IN = (
+    ("Everything open", IssueFilters()),
+    ("Mine", IssueFilters(who="me")),
+    ("Nobody's", IssueFilters(who="nobody")),
+    ("Late", IssueFilters(due="late")),
+)
+CALLED = ("Where I am called", IssueFilters(tab="all", who="called"))
+
+
+def list_issues(membership: Membership, filters: IssueFilters, *, after: str = "") -> IssueList:
+    """The queue: unresolved ones by deadline, the most urgent first; others by when they ended."""
+    now, user = timezone.now(), membership.user_id
+    base = Issue.objects.filter(team=membership.team)
+    narrowed = filters.condition(user, now)
+    saved = saved_views_of(membership)
+    offered = [
+        *((name, found, None) for name, found in (*BUILT_IN, CALLED)),
+        *((view.name, IssueFilters.read(view.query), view) for view in saved),
+    ]
+    counts = _counts(base, filters, narrowed, [found for _, found, _ in offered], user, now)
+    views = [
+        View(
+            name,
+            found.address,
+            counts[f"view_{number}"],
+            is_current=found == filters,
+            is_default=view is not None and view.pk == membership.default_view_id,
+            saved=view,
+        )
+        for number, (name, found, view) in enumerate(offered)
+        # Where nobody is called there is nothing to see.
+        if found != CALLED[1] or counts[f"view_{number}"] or filters.who == "called"
+    ]
+    found = base.filter(tab_condition(filters.tab, now), narrowed).select_related(
+        "video__bundle", "workspace", "claimed_by", "assignee"
+    )
+    page = _urgent_first(found, after) if filters.tab in UNRESOLVED_TABS else _latest_first(found, after)
+    tabs = [
+        Tab(label, filters.in_tab(name).address, counts[f"tab_{name}"], name == filters.tab)
+        for name, label in TABS.items()
+    ]
+    return IssueList(page, tabs, views, counts[f"tab_{filters.tab}"], counts["unfiltered"], counts["asleep"])
+
+
+def _counts(
+    base: QuerySet[Issue],
+    filters: IssueFilters,
+    narrowed: Q,
+    views: Sequence[IssueFilters],
+    user: int,
+    now: datetime,
+) -> dict[str, int]:
+    """All counts of the page in one query."""
+    wanted = {f"tab_{name}": tab_condition(name, now) & narrowed for name in TABS}
+    wanted |= {f"view_{number}": _whole(view, user, now) for number, view in enumerate(views)}
+    wanted |= {"unfiltered": tab_condition(filters.tab, now), "asleep": tab_condition("snoozed", now)}
+    asked = {name: Count("pk", filter=condition or None) for name, condition in wanted.items()}
+    counts: dict[str, int] = base.aggregate(**asked)
+    return counts
+
+
+def _whole(filters: IssueFilters, user: int, now: datetime) -> Q:
+    return tab_condition(filters.tab, now) & filters.condition(user, now)
+
+
+def saved_views_of(membership: Membership) -> list[SavedView]:
+    """One's own and the team's, by name."""
+    mine = Q(owner=membership.pk) | Q(owner=None)
+    return list(SavedView.objects.filter(mine, team=membership.team_id).order_by("owner", "name", "pk"))
+
+
+def matching_issues(membership: Membership, filters: IssueFilters) -> QuerySet[Issue]:
+    """All unresolved issues that the filters name, most urgent first: what "all that match" means."""
+    tab = filters.tab if filters.tab in UNRESOLVED_TABS else "open"
+    condition = _whole(filters.in_tab(tab), membership.user_id, timezone.now())
+    found = Issue.objects.filter(condition, team=membership.team).select_related("video__bundle", "workspace")
+    return found.order_by(F("deadline").asc(nulls_last=True), "pk")
+
+
+def following_issue(membership: Membership, filters: IssueFilters, issue: Issue) -> Issue | None:
+    """The open issue behind this one in the same view, else the first one; `None` where nothing is left."""
+    rest = matching_issues(membership, filters.in_tab("open")).filter(state=IssueState.OPEN).exclude(pk=issue.pk)
+    if issue.deadline is None:
+        behind = rest.filter(deadline=None, pk__gt=issue.pk)
+    else:
+        behind = rest.filter(
+            Q(deadline__gt=issue.deadline) | Q(deadline=issue.deadline, pk__gt=issue.pk) | Q(deadline=None)
+        )
+    return behind.first() or rest.first()
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def _urgent_first(found: QuerySet[Issue], after: str) -> Page[Issue]:
+    """By deadline, those without one last; then by id."""
+    found = found.order_by(F("deadline").asc(nulls_last=True), "pk")
+    cursor = decode_cursor(after, 2) if after else None
+    if cursor and isinstance(cursor[1], int):
+        last = _moment(cursor[0])
+        if last is None:
+            found = found.filter(deadline=None, pk__gt=cursor[1])
+        else:
+            found = found.filter(Q(deadline__gt=last) | Q(deadline=last, pk__gt=cursor[1]) | Q(deadline=None))
+    return _cut(list(found[: PAGE_ROWS + 1]), "deadline")
+
+
+def _latest_first(found: QuerySet[Issue], after: str) -> Page[Issue]:
+    """Those that ended last first; unresolved ones before all others."""
+    found = found.order_by(F("closed_at").desc(nulls_first=True), "-pk")
+    cursor = decode_cursor(after, 2) if after else None
+    if cursor and isinstance(cursor[1], int):
+        last = _moment(cursor[0])
+        behind = Q(closed_at=None, pk__lt=cursor[1]) | Q(closed_at__isnull=False)
+        if last is not None:
+            behind = Q(closed_at__lt=last) | Q(closed_at=last, pk__lt=cursor[1])
+        found = found.filter(behind)
+    return _cut(list(found[: PAGE_ROWS + 1]), "closed_at")
+
+
+def _cut(rows: list[Issue], by: str) -> Page[Issue]:
+    """The page, and the cursor behind its last row where there are more."""
+    if len(rows) <= PAGE_ROWS:
+        return Page(rows)
+    last = rows[PAGE_ROWS - 1]
+    moment: datetime | None = getattr(last, by)
+    return Page(rows[:PAGE_ROWS], encode_cursor(moment.isoformat() if moment else None, last.pk))
+
+
+# --- Clusters ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Open issues that fail alike: one host, one verdict. `ended`: when the soonest of their links ran out."""
+
+    host: str
+    verdict: str
+    verdict_class: str
+    count: int
+    soonest: datetime | None
+    ended: datetime | None
+
+    @property
+    def address(self) -> str:
+        return IssueFilters(host=self.host, cause=self.verdict).address
+
+
+def find_clusters(membership: Membership) -> list[Cluster]:
+    """The largest groups of open issues whose links are bad in the same way at the same host. Two queries at most."""
+    now = timezone.now()
+    bad = [VerdictClass.DEAD, VerdictClass.BLOCKED, VerdictClass.WRONG, VerdictClass.EXPIRING]
+    open_now = Issue.objects.filter(tab_condition("open", now), team=membership.team, verdict_class__in=bad)
+    groups = list(
+        open_now.filter(state=IssueState.OPEN)
+        .exclude(host="")
+        .values("host", "verdict", "verdict_class")
+        .annotate(count=Count("pk"), soonest=Min("deadline"), some=Min("pk"))
+        .filter(count__gte=CLUSTER_FROM)
+        .order_by("-count", "host")[:CLUSTERS]
+    )
+    timed = [group["some"] for group in groups if group["verdict"] in _WITH_EXPIRY]
+    links = dict(Issue.objects.filter(pk__in=timed).values_list("pk", "links")) if timed else {}
+    return [
+        Cluster(
+            group["host"], group["verdict"], group["verdict_class"], group["count"], group["soonest"],
+            ended=min((end for link in links.get(group["some"], []) if (end := link_end(link))), default=None),
+        )
+        for group in groups
+    ]  # fmt: skip
+
+
+# --- What the filters offer ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the filters offer: only what occurs among the team's issues."""
+
+    workspaces: Sequence[str]
+    platforms: Sequence[str]
+    countries: Sequence[str]
+    people: Sequence[User]
+    verdicts: Sequence[tuple[str, str]] = field(default_factory=lambda: VerdictClass.choices)
+
+
+def filter_choices(team: Team) -> Choices:
+    """Three queries, whatever the number of issues."""
+    pairs = set(
+        Issue.objects.filter(team=team)
+        .values_list("workspace__name", "video__bundle__platform", "video__bundle__country")
+        .distinct()
+    )
+    used = set(Issue.objects.filter(team=team).values_list("verdict_class", flat=True).distinct())
+    return Choices(
+        workspaces=sorted({pair[0] for pair in pairs}),
+        platforms=sorted({pair[1] for pair in pairs if pair[1]}),
+        countries=sorted({pair[2] for pair in pairs if pair[2]}),
+        people=editors_of(team),
+        verdicts=[(value, label) for value, label in VerdictClass.choices if value in used],
+    )
+
+
+def editors_of(team: Team) -> list[User]:
+    """Those to whom an issue can be given."""
+    members = Membership.objects.filter(team=team, role__in=CAN_EDIT, user__is_active=True).select_related("user")
+    return [member.user for member in members.order_by("user__name", "user__email")]
+
+
+def open_issues_for(team: Team) -> QuerySet[Issue]:
+    """The issues of a team, most urgent first, for commands."""
+    return (
+        Issue.objects.filter(team=team)
+        .select_related("video__bundle", "workspace")
+        .order_by(F("deadline").asc(nulls_last=True), "pk")
+    )

@@ -1,0 +1,404 @@
+"""The queue in a real browser: the keyboard alone, what survives a refresh, two people, search, insights."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from issues.sandbox.server import FULL_KEY
+from tests import browser as b
+from tests.test_browser import TEAM, open_video_issue, run_axe
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.xdist_group("browser-queue"),
+    pytest.mark.skipif(not Path(b.CHROMIUM).exists(), reason="no chromium on this machine"),
+]
+LINK = "https://cdn.example.com/ok.mp4"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    running = b.Demo(tmp_path_factory.mktemp("demo"), "--rate=6000", "--latency=5", "--fix-seconds=0.4")
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with b.chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(chromium, demo):
+    opened = b.open_page(chromium)
+    b.log_in(opened, demo.url)
+    b.wait_for_issues(opened, 10)
+    opened.goto(demo.url + TEAM + "/?state=open")
+    yield opened
+    assert [text for text in opened.complaints if "422" not in text] == []
+    opened.context.close()
+
+
+def toast(page):
+    return page.locator("#toasts")
+
+
+def open_count(page) -> int:
+    return int(page.locator(".tabs [aria-current] .count").inner_text())
+
+
+def row_of(page, name):
+    return page.locator("tr[data-row]", has=page.get_by_role("link", name=name, exact=True)).first
+
+
+# --- Keys ----------------------------------------------------------------------------------------------------
+
+
+def test_the_main_job_without_a_mouse(page, demo):
+    """From the queue: the first row that takes a link, its field, the link, Enter, and on to the next one."""
+    for _ in range(30):
+        page.keyboard.press("j")
+        if not page.locator("tr[data-row]:focus-within").get_by_text("image 2").count():
+            break
+    page.keyboard.press("f")
+    expect(page.get_by_label("A link that downloads the video")).to_be_focused()
+    first = page.locator("h1").inner_text()
+    page.keyboard.type(LINK)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("You need not wait here.").or_(page.get_by_text("Fixed and verified."))).to_be_visible()
+    page.locator("body").press("n")
+
+    expect(page.locator("h1")).not_to_have_text(first)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", name="Issues")).to_be_visible()
+    assert "state=open" in page.url or page.url.endswith(TEAM + "/")
+
+
+def test_keys_move_select_and_open(page):
+    rows = page.locator("tr[data-row]")
+    page.keyboard.press("j")
+    expect(rows.nth(0).locator(".row-title")).to_be_focused()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    expect(rows.nth(1).locator(".row-title")).to_be_focused()
+    page.keyboard.press("x")
+    expect(rows.nth(1).locator("[data-pick]")).to_be_checked()
+    name = rows.nth(1).locator(".row-title").inner_text()
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_contain_text(name)
+
+
+def test_keys_rest_while_somebody_types(page):
+    page.get_by_label("Search this list").click()
+    page.keyboard.type("jkfx?/s")
+
+    expect(page.get_by_label("Search this list")).to_have_value("jkfx?/s")
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    page.keyboard.press("j")
+    expect(page.locator("tr[data-row]:focus-within")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog[open]")).to_have_count(0)
+
+
+def test_each_key_has_a_visible_button(page, demo):
+    row = page.locator("tr[data-row]").first
+    for name in ("Assign", "Snooze"):
+        expect(row.get_by_role("button", name=re.compile(f"^{name} "))).to_be_visible()
+    expect(page.get_by_role("button", name="Keys and help")).to_be_visible()
+    expect(page.get_by_role("searchbox", name=re.compile("^Search issues, bundles"))).to_be_visible()
+    open_video_issue(page, demo)
+    for name in ("Assign", "Snooze"):
+        expect(page.get_by_role("button", name=name, exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name=re.compile("^Next: "))).to_be_visible()
+
+
+# --- Assign and snooze ---------------------------------------------------------------------------------------
+
+
+def test_a_row_is_given_to_a_colleague_and_the_place_is_kept(page):
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    row = page.locator("tr[data-row]").nth(1)
+    key = row.get_attribute("data-row")
+    page.keyboard.press("a")
+    page.get_by_role("dialog", name="Whose is it?").get_by_role("button", name="Ben Okafor").click()
+
+    expect(toast(page)).to_contain_text("1 issue is Ben Okafor’s now.")
+    expect(page.locator(f"#issue-{key} .whose")).to_contain_text("Ben Okafor")
+    expect(page.locator(f"#issue-{key} .row-title")).to_be_focused()
+
+
+def test_a_selection_outlives_the_refresh_and_is_snoozed(page, demo, chromium):
+    before = open_count(page)
+    boxes = page.locator("tr[data-row]:not(:has(.late)) [data-pick]")
+    values = [boxes.nth(number).get_attribute("value") for number in (8, 9)]
+    for value in values:
+        page.locator(f'[data-pick][value="{value}"]').check()
+    expect(page.locator("[data-picked]")).to_contain_text("2 selected")
+    # Somebody else takes one: the list renews itself under the selection.
+    other = b.open_page(chromium)
+    b.log_in(other, demo.url, b.EDITOR)
+    other.goto(demo.url + TEAM + "/?state=open")
+    other.locator(f'[data-pick][value="{values[0]}"]').check()
+    other.get_by_role("button", name="Take").click()
+    expect(toast(other)).to_contain_text("yours now")
+    other.context.close()
+    expect(page.locator(f"#issue-{values[0]} .whose")).to_contain_text("Ben Okafor", timeout=12_000)
+    for value in values:
+        expect(page.locator(f'[data-pick][value="{value}"]')).to_be_checked()
+
+    page.locator("[data-picked]").get_by_role("button", name="Snooze").click()
+    page.get_by_role("dialog", name="Snooze").get_by_role("button", name="For an hour").click()
+
+    expect(toast(page)).to_contain_text("2 issues snoozed until")
+    expect(page.locator(".tabs [aria-current] .count")).to_have_text(str(before - 2))
+    expect(page.locator("[data-picked]")).to_be_hidden()
+    page.get_by_role("link", name=re.compile("^Snoozed")).click()
+    for value in values:
+        page.locator(f"#issue-{value}").get_by_role("button", name=re.compile("^Bring ")).click()
+        expect(page.locator(f"#issue-{value}")).to_have_count(0)
+
+
+def test_what_is_due_soon_cannot_be_snoozed(page):
+    late = page.locator("tr[data-row]", has=page.locator(".late")).first
+    late.get_by_role("button", name=re.compile("^Snooze ")).click()
+    page.get_by_role("dialog", name="Snooze").get_by_role("button", name="For an hour").click()
+
+    expect(page.locator(".toast.error")).to_contain_text("stay in the queue")
+
+
+def test_an_issue_is_assigned_and_snoozed_on_its_page(page, demo):
+    page.locator("tr[data-row]:not(:has(.late)) .row-title").nth(6).click()
+    page.locator(".glance").wait_for()
+    page.keyboard.press("a")
+    page.get_by_role("dialog", name="Whose is it?").get_by_role("button", name="Mine").click()
+    expect(page.locator(".glance")).to_contain_text("You")
+    page.keyboard.press("s")
+    page.get_by_role("dialog", name="Snooze").get_by_role("button", name="For an hour").click()
+    expect(page.locator(".glance")).to_contain_text("snoozed, back in")
+    page.get_by_role("button", name="Bring back").click()
+    expect(page.locator(".glance")).not_to_contain_text("snoozed")
+
+
+# --- Notes, views, search ------------------------------------------------------------------------------------
+
+
+def test_a_note_calls_a_colleague_who_finds_it(page, demo, chromium):
+    page.locator(".row-title").nth(9).click()
+    name = page.locator("h1").inner_text()
+    page.get_by_label("Note for the team").fill("@b")
+    page.locator("[data-call='@BenOkafor']").click()
+    page.keyboard.type("is this the right file?")
+    page.get_by_role("button", name="Add the note").click()
+    expect(page.locator(".story")).to_contain_text("@BenOkafor is this the right file?")
+
+    ben = b.open_page(chromium)
+    b.log_in(ben, demo.url, b.EDITOR)
+    ben.goto(demo.url + TEAM + "/?state=open")
+    ben.get_by_role("link", name=re.compile("^Where I am called")).click()
+    ben.locator(".row-title").first.click()
+    expect(ben.locator("h1")).to_have_text(name)
+    ben.wait_for_timeout(500)
+    ben.goto(demo.url + TEAM + "/?state=open")
+    expect(ben.get_by_role("link", name=re.compile("^Where I am called"))).to_have_count(0)
+    ben.context.close()
+
+
+def test_a_view_is_saved_and_opens_first(page, demo):
+    page.get_by_label("Platform").select_option("tiktok")
+    page.wait_for_url("**platform=tiktok**")
+    count = open_count(page)
+    page.locator(".views summary").click()
+    page.get_by_label("Keep what is shown now as").fill("TikTok only")
+    page.get_by_label("open the queue with it").check()
+    page.get_by_role("button", name="Save the view").click()
+    expect(toast(page)).to_contain_text("“TikTok only” is saved.")
+
+    page.get_by_role("link", name="Issues", exact=True).click()
+    expect(page.locator(".views [aria-current]")).to_contain_text(f"TikTok only {count}")
+    page.locator(".views summary").click()
+    page.get_by_role("button", name="Remove “TikTok only”").click()
+    expect(page.locator(".views")).not_to_contain_text("TikTok only")
+
+
+def test_search_finds_from_anywhere(page, demo):
+    page.goto(demo.url + TEAM + "/bundles/")
+    page.keyboard.press("/")
+    page.keyboard.type("kopi")
+    expect(page.locator("#found a").first).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#found a").first).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/issues/\d+/$"))
+    page.keyboard.press("/")
+    page.keyboard.type("nothing like this")
+    expect(page.locator("#found")).to_contain_text("Nothing matches")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
+
+
+def test_the_story_of_two_people_is_told_at_once(page, demo, chromium):
+    """Ben says that he is on it: it shows to Anna without a reload."""
+    open_video_issue(page, demo)
+    ben = b.open_page(chromium)
+    b.log_in(ben, demo.url, b.EDITOR)
+    ben.goto(page.url)
+    ben.get_by_role("button", name="I am on it").click()
+
+    expect(page.locator("#presence")).to_contain_text("Ben Okafor is on it", timeout=12_000)
+    ben.get_by_role("button", name="Let go").click()
+    ben.context.close()
+
+
+def test_consequences_are_said_before_anything_is_sent(page, demo):
+    open_video_issue(page, demo)
+
+    after = page.locator(".consequences")
+    expect(after).to_contain_text("raised")
+    expect(after).to_contain_text("cleared")
+    expect(after).to_contain_text("tomorrow, ")
+
+
+# --- Insights ------------------------------------------------------------------------------------------------
+
+
+def test_insights_draw_their_charts_in_both_themes_and_have_tables(page, demo):
+    page.goto(demo.url + TEAM + "/insights/")
+
+    expect(page.locator(".canvas canvas")).to_have_count(3)
+    page.get_by_role("button", name="Switch between light and dark").click()
+    expect(page.locator(".canvas canvas")).to_have_count(3)
+    page.get_by_text("The charts as tables").click()
+    expect(page.get_by_role("region", name="The charts as tables").locator("tbody tr")).to_have_count(31)
+    with page.expect_download() as download:
+        page.locator("#by-hosts + a").click()
+    assert Path(download.value.path()).read_text().startswith("host,flags,flagged_again,open_now")
+    page.get_by_role("link", name="Report for a client").click()
+    expect(page.get_by_role("heading", name="Brightside Agency: media repairs")).to_be_visible()
+    assert len(re.findall(rb"/Type /Page\b", page.pdf(format="A4"))) == 1
+
+
+# --- First steps ---------------------------------------------------------------------------------------------
+
+
+def test_a_new_team_gets_to_its_queue_in_three_steps(chromium, demo):
+    founder = "founder@demo.example"
+    demo.manage("create_team", "Fresh start", "--owner", founder, TOKDASH_PASSWORD=b.PASSWORD)
+    page = b.open_page(chromium)
+    b.log_in(page, demo.url, founder)
+    steps = page.get_by_role("region", name="Three steps, and TokDash works for you")
+    expect(steps.locator("[aria-current=step]")).to_contain_text("Connect your TokPortal account")
+    assert run_axe(page).response["violations"] == []
+
+    steps.get_by_role("link", name="Connect a workspace").click()
+    page.get_by_label("Name").fill("Our account")
+    page.get_by_label("API key").press_sequentially("tkp_wrong")
+    expect(page.locator("#key-check")).to_contain_text("TokPortal refuses this key")
+    page.get_by_label("API key").fill(FULL_KEY)
+    expect(page.locator("#key-check")).to_contain_text("TokPortal accepts this key.")
+    assert run_axe(page).response["violations"] == []
+    page.get_by_role("button", name="Check the key and connect").click()
+    page.wait_for_url("**/settings/workspaces/")
+    page.get_by_role("link", name="Issues", exact=True).click()
+    expect(steps.locator("[aria-current=step]")).to_contain_text("Invite a colleague", timeout=60_000)
+    assert open_count(page) > 5
+    steps.get_by_label("E-mail of a colleague").fill("mate@demo.example")
+    steps.get_by_role("button", name="Invite").click()
+    expect(toast(page)).to_contain_text("mate@demo.example gets an e-mail")
+    page.get_by_role("link", name="Issues", exact=True).click()
+    expect(steps).to_have_count(0)
+    assert [text for text in page.complaints if "422" not in text] == []
+    page.context.close()
+
+
+# --- Accessibility -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+def test_every_state_is_accessible_and_fits(chromium, demo, dark, width, height):
+    page = b.open_page(chromium, width=width, height=height, dark=dark)
+    findings = []
+
+    def look(state: str) -> None:
+        findings.extend(
+            f"{state}: {v['id']} {[n['target'] for n in v['nodes']][:3]}" for v in run_axe(page).response["violations"]
+        )
+        if b.width_of(page) > width:
+            findings.append(f"{state}: scrolls sideways")
+
+    b.log_in(page, demo.url)
+    b.wait_for_issues(page, 5)
+    for path in ("/?state=open", "/?state=snoozed", "/?state=all", "/?who=me", "/at-risk/", "/insights/",
+                 "/insights/report/", "/search/?q=kopi", "/search/?q=zzzz", "/bulk/new/?all=1", "/settings/hooks/"):  # fmt: skip
+        page.goto(demo.url + TEAM + path)
+        look(path)
+    page.goto(demo.url + TEAM + "/?state=open")
+    page.locator("[data-pick]").first.check()
+    look("selected")
+    page.locator(".views summary").click()
+    look("views")
+    page.keyboard.press("Escape")
+    page.locator("tr[data-row]").first.get_by_role("button", name=re.compile("^Assign ")).click()
+    look("assign")
+    page.keyboard.press("Escape")
+    page.locator("tr[data-row]").first.get_by_role("button", name=re.compile("^Snooze ")).click()
+    look("snooze")
+    page.keyboard.press("Escape")
+    page.locator("h1").click()
+    page.keyboard.press("?")
+    look("help")
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    page.keyboard.type("kopi")
+    page.locator("#found a").first.wait_for()
+    look("found")
+    page.goto(demo.url + TEAM + "/?state=open")
+    page.locator("tr", has=page.locator(".chip.wrong")).first.get_by_role("link").first.click()
+    look("issue with a recommendation")
+    page.goto(demo.url + TEAM + "/settings/hooks/")
+    if not page.get_by_role("link", name="CRM").count():
+        page.get_by_label("Name").fill("CRM")
+        page.get_by_label("Address").fill("https://hooks.example.com/tokdash")
+        page.get_by_role("button", name="Add it").click()
+        look("an endpoint with its secret")
+        page.get_by_role("button", name="Send a test event").click()
+    page.goto(demo.url + TEAM + "/settings/hooks/")
+    page.get_by_role("link", name="CRM").click()
+    look("an endpoint's log")
+    page.goto(demo.url + TEAM + "/settings/notifications/")
+    look("notifications")
+    page.get_by_role("link", name="E-mail").first.click()
+    page.get_by_role("button", name="Send a test message").click()
+    look("a channel's log")
+    page.context.close()
+
+    assert findings == []
+
+
+def test_an_endpoint_is_told_within_seconds(page, demo):
+    page.goto(demo.url + TEAM + "/settings/hooks/")
+    page.get_by_label("Name").fill("Warehouse")
+    page.get_by_label("Address").fill("https://hooks.example.com/warehouse")
+    page.get_by_role("button", name="Add it").click()
+    expect(page.get_by_text("whsec_")).to_be_visible()
+    page.get_by_role("button", name="Send a test event").click()
+    for _ in range(20):
+        if page.get_by_text("answered 200").count():
+            break
+        page.wait_for_timeout(500)
+        page.reload()
+    expect(page.get_by_text("answered 200")).to_be_visible()
+
+
+def test_a_flag_that_comes_or_goes_is_announced_politely(page):
+    assert page.locator("#toasts").get_attribute("aria-live") == "polite"
+    assert page.locator("[data-picked] [aria-live=polite]").count() == 1
+    assert page.locator("#found").get_attribute("aria-live") == "polite"
