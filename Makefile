@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 
-.PHONY: help install demo test check tests browser lint types lock bench-sync bench-fixes bench-history bench-pages screenshots clean
+.PHONY: help install demo test check tests browser lint types lock bench-sync bench-fixes bench-history bench-pages messages screenshots clean
 
 help:
 	@echo "make demo         a running TokDash with a sandbox TokPortal (Ctrl-C ends it)"
@@ -14,6 +14,8 @@ help:
 	@echo "make bench-sync   how soon a flag is seen, and what that costs (some ten minutes)"
 	@echo "make bench-fixes  what survives a kill, and what a fix costs (PARTS=..., all: some forty minutes)"
 	@echo "make bench-history verifying, appending, reading, exporting a million events (some six minutes)"
+	@echo "make bench-pages  what the queue weighs, how soon it is there, keystrokes of a fix (some two minutes)"
+	@echo "make messages     collect texts for translators, compile their work (needs GNU gettext)"
 	@echo "make lock         write the locks anew from requirements/*.in"
 	@echo "make clean        remove .venv/ and var/"
 
@@ -48,6 +50,12 @@ bench-history: install
 
 bench-pages: install
 	@$(BIN)/python -m tests.bench.pages
+
+# Words for translators, and what they wrote for the server; needs GNU gettext, which nobody else does.
+messages: install
+	@DEBUG=1 $(BIN)/python manage.py makemessages --locale de --locale fr --no-location --no-wrap --no-obsolete \
+	  --ignore .venv --ignore var --ignore tests --ignore static
+	@DEBUG=1 $(BIN)/python manage.py compilemessages --ignore .venv
 
 screenshots: install
 	@$(BIN)/python -m tests.make_screenshots

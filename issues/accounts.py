@@ -15,6 +15,7 @@ from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from django.contrib.auth.signals import user_logged_out, user_login_failed
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import override
 
 from issues.audit import Actor, Changes, Personal, Verb
 from issues.enums import InvitationState, Origin, PersonalKind
@@ -120,14 +121,20 @@ def _email_changed(
     _note(Verb.EMAIL_CHANGED, request, user, {"email": [before, after]})
 
 
+def _kind_of(authenticator: Any) -> str:
+    """In English, like everything in the record; the page translates it."""
+    with override("en"):
+        return str(authenticator.get_type_display())
+
+
 def _factor_added(request: HttpRequest, user: Any, authenticator: Any, **kwargs: Any) -> None:
     codes = authenticator.type == "recovery_codes"
     verb = Verb.RECOVERY_CODES_MADE if codes else Verb.TWO_FACTOR_ADDED
-    _note(verb, request, user, {"factor": [None, authenticator.get_type_display()]})
+    _note(verb, request, user, {"factor": [None, _kind_of(authenticator)]})
 
 
 def _factor_removed(request: HttpRequest, user: Any, authenticator: Any, **kwargs: Any) -> None:
-    name = authenticator.get_type_display()
+    name = _kind_of(authenticator)
     _note(Verb.TWO_FACTOR_REMOVED, request, user, {"factor": [name, f"{name} removed"]})
 
 

@@ -1,65 +1,66 @@
 """States, roles and verdicts, with their named groups: no view spells a list of states."""
 
 from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
 
 
 class Role(TextChoices):
-    OWNER = "owner", "Owner"
-    EDITOR = "editor", "Editor"
-    VIEWER = "viewer", "Viewer"
+    OWNER = "owner", _("Owner")
+    EDITOR = "editor", _("Editor")
+    VIEWER = "viewer", _("Viewer")
 
 
 CAN_EDIT = frozenset({Role.OWNER, Role.EDITOR})
 
 
 class InvitationState(TextChoices):
-    PENDING = "pending", "Pending"
-    ACCEPTED = "accepted", "Accepted"
-    REVOKED = "revoked", "Revoked"
+    PENDING = "pending", _("Pending")
+    ACCEPTED = "accepted", _("Accepted")
+    REVOKED = "revoked", _("Revoked")
 
 
 class PersonalKind(TextChoices):
-    PERSON = "person", "Name and address"
-    BEHALF = "behalf", "For whom TokDash acts"
-    MAIL = "mail", "E-mail address"
-    PLACE = "place", "Network address and browser"
-    NOTE = "note", "Note"
+    PERSON = "person", _("Name and address")
+    BEHALF = "behalf", _("For whom TokDash acts")
+    MAIL = "mail", _("E-mail address")
+    PLACE = "place", _("Network address and browser")
+    NOTE = "note", _("Note")
 
 
 class CheckpointKind(TextChoices):
-    SEAL = "seal", "Seal"
-    CUT = "cut", "Cut"
+    SEAL = "seal", _("Seal")
+    CUT = "cut", _("Cut")
 
 
 class WorkspaceState(TextChoices):
-    ACTIVE = "active", "Active"
-    PAUSED = "paused", "Paused"
-    KEY_REFUSED = "key_refused", "Key refused"
+    ACTIVE = "active", _("Active")
+    PAUSED = "paused", _("Paused")
+    KEY_REFUSED = "key_refused", _("Key refused")
 
 
 class IssueState(TextChoices):
-    OPEN = "open", "Open"
-    FIXING = "fixing", "Fixing"
-    FIXED = "fixed", "Fixed"
-    CLEARED = "cleared", "Cleared"
-    MOOT = "moot", "Moot"
+    OPEN = "open", _("Open")
+    FIXING = "fixing", _("Fixing")
+    FIXED = "fixed", _("Fixed")
+    CLEARED = "cleared", _("Cleared")
+    MOOT = "moot", _("Moot")
 
 
 UNRESOLVED = frozenset({IssueState.OPEN, IssueState.FIXING})
 
 
 class FixState(TextChoices):
-    QUEUED = "queued", "Queued"
-    UPLOADING = "uploading", "Uploading"
-    FETCHING = "fetching", "Fetching"
-    UPLOADED = "uploaded", "Uploaded"
-    SENDING = "sending", "Sending"
-    VERIFYING = "verifying", "Verifying"
-    SUCCEEDED = "succeeded", "Verified"
-    REJECTED = "rejected", "Rejected"
-    SUPERSEDED = "superseded", "Superseded"
-    NEEDS_HUMAN = "needs_human", "Needs a person"
-    CANCELLED = "cancelled", "Cancelled"
+    QUEUED = "queued", _("Queued")
+    UPLOADING = "uploading", _("Uploading")
+    FETCHING = "fetching", _("Fetching")
+    UPLOADED = "uploaded", _("Uploaded")
+    SENDING = "sending", _("Sending")
+    VERIFYING = "verifying", _("Verifying")
+    SUCCEEDED = "succeeded", _("Verified")
+    REJECTED = "rejected", _("Rejected")
+    SUPERSEDED = "superseded", _("Superseded")
+    NEEDS_HUMAN = "needs_human", _("Needs a person")
+    CANCELLED = "cancelled", _("Cancelled")
 
 
 UNFINISHED = frozenset(
@@ -76,98 +77,98 @@ NOT_SENT_YET = UNFINISHED - {FixState.SENDING, FixState.VERIFYING}
 
 
 class FixKind(TextChoices):
-    URL = "url", "Link"
-    CAROUSEL_URLS = "carousel_urls", "Image links"
-    VIDEO_FILE = "video_file", "Video file"
-    IMAGE_FILES = "image_files", "Image files"
-    REHOST = "rehost", "Copy to TokPortal"
+    URL = "url", _("Link")
+    CAROUSEL_URLS = "carousel_urls", _("Image links")
+    VIDEO_FILE = "video_file", _("Video file")
+    IMAGE_FILES = "image_files", _("Image files")
+    REHOST = "rehost", _("Copy to TokPortal")
 
 
 UPLOAD_KINDS = frozenset({FixKind.VIDEO_FILE, FixKind.IMAGE_FILES})
 
 
 class BulkState(TextChoices):
-    PLANNED = "planned", "Planned"
-    STARTED = "started", "Started"  # counting down, then under way
-    UNDONE = "undone", "Taken back"
+    PLANNED = "planned", _("Planned")
+    STARTED = "started", _("Started")  # counting down, then under way
+    UNDONE = "undone", _("Taken back")
 
 
 class RowState(TextChoices):
-    CHECKING = "checking", "Checking"
-    READY = "ready", "Ready"
-    DOUBTED = "doubted", "Link is bad"  # sent only where a person insists
-    REFUSED = "refused", "Cannot be sent"
-    CHOSEN = "chosen", "Chosen"
-    SENT = "sent", "Sent"
+    CHECKING = "checking", _("Checking")
+    READY = "ready", _("Ready")
+    DOUBTED = "doubted", _("Link is bad")  # sent only where a person insists
+    REFUSED = "refused", _("Cannot be sent")
+    CHOSEN = "chosen", _("Chosen")
+    SENT = "sent", _("Sent")
 
 
 class MediaState(TextChoices):
-    WAITING = "waiting", "Waiting"
-    UPLOADED = "uploaded", "Uploaded"
+    WAITING = "waiting", _("Waiting")
+    UPLOADED = "uploaded", _("Uploaded")
 
 
 class MediaKind(TextChoices):
-    VIDEO = "video", "Video"
-    IMAGE = "image", "Image"
+    VIDEO = "video", _("Video")
+    IMAGE = "image", _("Image")
 
 
 class DeliveryState(TextChoices):
-    WAITING = "waiting", "Waiting"
-    DELIVERED = "delivered", "Delivered"
-    FAILED = "failed", "Failed"
+    WAITING = "waiting", _("Waiting")
+    DELIVERED = "delivered", _("Delivered")
+    FAILED = "failed", _("Failed")
 
 
 class ChannelKind(TextChoices):
-    EMAIL = "email", "E-mail"
+    EMAIL = "email", _("E-mail")
     SLACK = "slack", "Slack"
     DISCORD = "discord", "Discord"
     TEAMS = "teams", "Microsoft Teams"
-    WEBHOOK = "webhook", "Webhook"
+    WEBHOOK = "webhook", _("Webhook")
 
 
 class NoticeKind(TextChoices):
     """What somebody can be told of."""
 
-    NEW = "new", "New issues"
-    OVERDUE = "overdue", "Issues that become late"
-    FAILED = "failed", "Fixes that fail"
-    ASSIGNED = "assigned", "Issues that are given to me"
-    CALLED = "called", "Notes that call me"
-    KEY_REFUSED = "key_refused", "Keys that TokPortal refuses"
-    BEHIND = "behind", "Checks that are behind"
-    REMINDER = "reminder", "Each morning: what is late and still open"
+    NEW = "new", _("New issues")
+    OVERDUE = "overdue", _("Issues that become late")
+    FAILED = "failed", _("Fixes that fail")
+    ASSIGNED = "assigned", _("Issues that are given to me")
+    CALLED = "called", _("Notes that call me")
+    KEY_REFUSED = "key_refused", _("Keys that TokPortal refuses")
+    BEHIND = "behind", _("Checks that are behind")
+    REMINDER = "reminder", _("Each morning: what is late and still open")
 
 
 class Pace(TextChoices):
     """How soon what waits becomes a message."""
 
-    SOON = "soon", "As soon as it happens"
-    HOURLY = "hourly", "Once an hour"
-    DAILY = "daily", "Once a day, at 8:00"
+    SOON = "soon", _("As soon as it happens")
+    HOURLY = "hourly", _("Once an hour")
+    DAILY = "daily", _("Once a day, at 8:00")
 
 
 class Origin(TextChoices):
     """Where a change came from."""
 
-    PAGE = "page", "Page"
-    COMMAND = "command", "Command"
-    SYNC = "sync", "Sync"
-    TASK = "task", "Background"
+    PAGE = "page", _("Page")
+    COMMAND = "command", _("Command")
+    SYNC = "sync", _("Sync")
+    TASK = "task", _("Background")
 
 
 class SyncState(TextChoices):
-    RUNNING = "running", "Running"
-    DONE = "done", "Done"
-    FAILED = "failed", "Failed"
-    INTERRUPTED = "interrupted", "Interrupted"
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+    INTERRUPTED = "interrupted", _("Interrupted")
 
 
 class VerdictClass(TextChoices):
     """How sure we are, and of what."""
 
-    DEAD = "dead", "Dead"
-    BLOCKED = "blocked", "Blocked"
-    WRONG = "wrong", "Not a media file"
-    EXPIRING = "expiring", "Expiring"
-    UNSURE = "unsure", "Unsure"
-    OK = "ok", "Works"
+    DEAD = "dead", _("Dead")
+    BLOCKED = "blocked", _("Blocked")
+    WRONG = "wrong", _("Not a media file")
+    EXPIRING = "expiring", _("Expiring")
+    UNSURE = "unsure", _("Unsure")
+    OK = "ok", _("Works")

@@ -6,6 +6,7 @@ from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from issues.audit import Actor, Event, Verb, record
 from issues.audit.personal import ERASED
@@ -20,7 +21,7 @@ def erase_from_team(*, team: Team, user_id: int, actor: Actor) -> int:
     """
     with transaction.atomic():
         if Membership.objects.filter(team=team, user_id=user_id).exists():
-            raise Refusal("This person is still in the team: remove him first.", code="STILL_MEMBER")
+            raise Refusal(_("This person is still in the team: remove him first."), code="STILL_MEMBER")
         about = PersonalValue.objects.filter(team=team, user_id=user_id, erased_at=None)
         user = User.objects.filter(pk=user_id).first()
         if user is not None:
@@ -40,7 +41,7 @@ def erase_from_team(*, team: Team, user_id: int, actor: Actor) -> int:
 def erase_account(*, user: User, actor: Actor) -> int:
     """Erase a person who is in no team any more: from every team's record, and the account itself."""
     if Membership.objects.filter(user=user).exists():
-        raise Refusal("This person is still in a team.", code="STILL_MEMBER")
+        raise Refusal(_("This person is still in a team."), code="STILL_MEMBER")
     teams = Team.objects.filter(personal_values__user_id=user.pk).distinct().order_by("pk")
     gone = sum(erase_from_team(team=team, user_id=user.pk, actor=actor) for team in teams)
     with transaction.atomic():

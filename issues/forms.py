@@ -5,7 +5,11 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
+from django.utils.text import format_lazy
+from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_lazy as _
 
 from issues.enums import ChannelKind, NoticeKind, Pace, Role
 from issues.models import Channel, User
@@ -18,7 +22,7 @@ from issues.outgoing.payloads import TYPES
 def zone_choices(empty: str) -> list[tuple[str, str]]:
     """The world's time zones by region, with what an empty choice means."""
     names = sorted(name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/")))
-    return [("", empty), ("UTC", "UTC"), *((name, name.replace("_", " ")) for name in names)]
+    return [("", gettext(empty)), ("UTC", "UTC"), *((name, name.replace("_", " ")) for name in names)]
 
 
 class LinksForm(forms.Form):
@@ -27,7 +31,7 @@ class LinksForm(forms.Form):
     links = forms.CharField(
         max_length=60_000,
         strip=True,
-        error_messages={"required": "Paste a link, or upload a file."},
+        error_messages={"required": _("Paste a link, or upload a file.")},
         widget=forms.Textarea,
     )
 
@@ -41,19 +45,23 @@ class WorkspaceForm(forms.Form):
     Which TokPortal it is, the operator says (TOKPORTAL_BASE_URL): one from a page could point our server anywhere.
     """
 
-    name = forms.CharField(max_length=80, label="Name", help_text="What your team calls this TokPortal account.")
+    name = forms.CharField(
+        max_length=80,
+        label=_("Name"),
+        help_text=_("What your team calls this TokPortal account."),
+    )
     read_key = forms.CharField(
         max_length=512,
-        label="API key",
+        label=_("API key"),
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
-        help_text="From TokPortal → Settings → API keys. A key for everything, or one that may only read.",
+        help_text=_("From TokPortal → Settings → API keys. A key for everything, or one that may only read."),
     )
     write_key = forms.CharField(
         max_length=512,
         required=False,
-        label="Second key for fixes",
+        label=_("Second key for fixes"),
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
-        help_text="Only where the first key may only read.",
+        help_text=_("Only where the first key may only read."),
     )
 
 
@@ -63,78 +71,85 @@ class RotateForm(forms.Form):
     read_key = forms.CharField(
         max_length=512,
         required=False,
-        label="New API key",
+        label=_("New API key"),
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
     )
     write_key = forms.CharField(
         max_length=512,
         required=False,
-        label="New key for fixes",
+        label=_("New key for fixes"),
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
-        help_text="Leave empty to keep what is there.",
+        help_text=_("Leave empty to keep what is there."),
     )
 
 
 class WorkspaceChangeForm(forms.Form):
     """Its name, and how long a bundle may go without a look."""
 
-    name = forms.CharField(max_length=80, label="Name")
+    name = forms.CharField(max_length=80, label=_("Name"))
     max_age_minutes = forms.IntegerField(
         min_value=MIN_AGE_MINUTES,
         max_value=MAX_AGE_MINUTES,
-        label="Look at every bundle at least every … minutes",
-        help_text="Those where a flag is likely are looked at far more often, as far as TokPortal's rate limit allows.",
+        label=_("Look at every bundle at least every … minutes"),
+        help_text=_(
+            "Those where a flag is likely are looked at far more often, as far as TokPortal's rate limit allows."
+        ),
     )
 
 
 class HookForm(forms.Form):
     """An endpoint of the team's own systems."""
 
-    name = forms.CharField(max_length=80, label="Name")
+    name = forms.CharField(max_length=80, label=_("Name"))
     url = forms.CharField(
         max_length=500,
-        label="Address",
-        help_text="https://…, reachable from the internet.",
+        label=_("Address"),
+        help_text=_("https://…, reachable from the internet."),
         widget=forms.URLInput(attrs={"placeholder": "https://example.com/tokdash"}),
     )
     types = forms.MultipleChoiceField(
         choices=TYPES.items,
         initial=list(TYPES),
-        label="Tell it when",
+        label=_("Tell it when"),
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": "Choose at least one kind of event."},
+        error_messages={"required": _("Choose at least one kind of event.")},
     )
 
 
 class ChannelForm(forms.Form):
     """Where somebody is told, of what, how often, and when not."""
 
-    kind = forms.ChoiceField(choices=ChannelKind.choices, label="By")
-    name = forms.CharField(max_length=80, label="Name", initial="E-mail")
+    kind = forms.ChoiceField(choices=ChannelKind.choices, label=_("By"))
+    name = forms.CharField(max_length=80, label=_("Name"), initial=_("E-mail"))
     target = forms.CharField(
         max_length=1000,
         required=False,
-        label="Where to",
+        label=_("Where to"),
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-        help_text="The webhook address that Slack, Discord or Teams gives you, or an https:// address of your own. "
-        "E-mail of your own goes to your address.",
+        help_text=_(
+            "The webhook address that Slack, Discord or Teams gives you, or an https:// address of your own. "
+            "E-mail of your own goes to your address."
+        ),
     )
     notices = forms.MultipleChoiceField(
         choices=NoticeKind.choices,
         initial=[NoticeKind.NEW, NoticeKind.OVERDUE, NoticeKind.FAILED, NoticeKind.REMINDER],
-        label="Tell of",
+        label=_("Tell of"),
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": "Choose at least one thing to be told of."},
+        error_messages={"required": _("Choose at least one thing to be told of.")},
     )
-    only_mine = forms.BooleanField(required=False, label="only issues that are mine or nobody’s")
-    pace = forms.ChoiceField(choices=Pace.choices, initial=Pace.SOON, label="How often")
-    quiet_from = forms.TimeField(required=False, label="From", widget=forms.TimeInput(attrs={"type": "time"}))
-    quiet_until = forms.TimeField(required=False, label="Until", widget=forms.TimeInput(attrs={"type": "time"}))
+    only_mine = forms.BooleanField(required=False, label=_("only issues that are mine or nobody’s"))
+    pace = forms.ChoiceField(choices=Pace.choices, initial=Pace.SOON, label=_("How often"))
+    quiet_from = forms.TimeField(required=False, label=_("From"), widget=forms.TimeInput(attrs={"type": "time"}))
+    quiet_until = forms.TimeField(required=False, label=_("Until"), widget=forms.TimeInput(attrs={"type": "time"}))
     time_zone = forms.ChoiceField(
-        choices=partial(zone_choices, "That of my profile, else UTC"),
+        choices=partial(zone_choices, gettext_noop("That of my profile, else UTC")),
         required=False,
-        label="Time zone",
-        error_messages={"invalid_choice": "This time zone is not known."},
+        label=_("Time zone"),
+        error_messages={"invalid_choice": _("This time zone is not known.")},
+    )
+    language = forms.ChoiceField(
+        choices=[("", _("That of my profile, else English")), *settings.LANGUAGES], required=False, label=_("Language")
     )
 
     def __init__(self, *args: Any, is_own: bool, kind: str = "", **kwargs: Any) -> None:
@@ -142,14 +157,14 @@ class ChannelForm(forms.Form):
         self.known_kind = kind
         if kind:
             del self.fields["kind"]
-            self.fields["target"].help_text = "Empty: as it is."
+            self.fields["target"].help_text = gettext("Empty: as it is.")
         if not is_own:
             del self.fields["only_mine"]
 
     @classmethod
     def of(cls, channel: Channel) -> "ChannelForm":
         """What is there, without the target: whoever knows it can post there."""
-        names = ("name", "notices", "only_mine", "pace", "quiet_from", "quiet_until", "time_zone")
+        names = ("name", "notices", "only_mine", "pace", "quiet_from", "quiet_until", "time_zone", "language")
         values = {name: getattr(channel, name) for name in names}
         return cls(initial=values, is_own=channel.owner_id is not None, kind=channel.kind)
 
@@ -163,19 +178,19 @@ class ChannelForm(forms.Form):
 class InviteForm(forms.Form):
     """Invite a person to the team."""
 
-    email = forms.EmailField(label="E-mail")
-    role = forms.ChoiceField(choices=Role.choices, initial=Role.EDITOR, label="Role")
+    email = forms.EmailField(label=_("E-mail"))
+    role = forms.ChoiceField(choices=Role.choices, initial=Role.EDITOR, label=_("Role"))
 
 
 class JoinForm(forms.Form):
     """Somebody new, who came by an invitation, chooses name and password."""
 
-    name = forms.CharField(max_length=120, label="Your name", widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    name = forms.CharField(max_length=120, label=_("Your name"), widget=forms.TextInput(attrs={"autocomplete": "name"}))
     password = forms.CharField(
         max_length=1024,
         strip=False,
-        label="Password",
-        help_text="At least ten characters.",
+        label=_("Password"),
+        help_text=_("At least ten characters."),
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
 
@@ -196,14 +211,17 @@ class JoinForm(forms.Form):
 class TeamForm(forms.Form):
     """The team's name and rules."""
 
-    name = forms.CharField(max_length=120, label="Name")
-    requires_two_factor = forms.BooleanField(required=False, label="Everybody needs a second factor")
+    name = forms.CharField(max_length=120, label=_("Name"))
+    requires_two_factor = forms.BooleanField(required=False, label=_("Everybody needs a second factor"))
     history_days = forms.IntegerField(
         required=False,
         min_value=MIN_HISTORY_DAYS,
         max_value=36500,
-        label="Keep the history for … days",
-        help_text=f"Empty: for ever. At least {MIN_HISTORY_DAYS}. What is older goes for good, behind a signed cut.",
+        label=_("Keep the history for … days"),
+        help_text=format_lazy(
+            _("Empty: for ever. At least {days}. What is older goes for good, behind a signed cut."),
+            days=MIN_HISTORY_DAYS,
+        ),
     )
 
 
@@ -216,10 +234,13 @@ class RoleForm(forms.Form):
 class ProfileForm(forms.Form):
     """The person's own name and time zone."""
 
-    name = forms.CharField(max_length=120, required=False, label="Name")
+    name = forms.CharField(max_length=120, required=False, label=_("Name"))
     time_zone = forms.ChoiceField(
-        choices=partial(zone_choices, "That of my browser"),
+        choices=partial(zone_choices, gettext_noop("That of my browser")),
         required=False,
-        label="Time zone",
-        error_messages={"invalid_choice": "This time zone is not known."},
+        label=_("Time zone"),
+        error_messages={"invalid_choice": _("This time zone is not known.")},
+    )
+    language = forms.ChoiceField(
+        choices=[("", _("That of my browser")), *settings.LANGUAGES], required=False, label=_("Language")
     )

@@ -6,6 +6,8 @@ from uuid import UUID
 from django.core import signing
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from issues.audit import Actor, Changes, Event, Personal, Verb, record
 from issues.enums import InvitationState, PersonalKind, Role
@@ -16,7 +18,7 @@ from issues.problems import Refusal
 
 VALID_FOR = timedelta(days=7)
 SALT = "tokdash.invitation"
-_OVER = "This invitation has been used, withdrawn, or has expired. Ask for a new one."
+_OVER = gettext_noop("This invitation has been used, withdrawn, or has expired. Ask for a new one.")
 
 
 def _mail(email: str) -> Personal:
@@ -34,7 +36,7 @@ def invite(*, team: Team, email: str, role: Role, actor: Actor) -> Invitation:
         with transaction.atomic():
             lock_people(team.pk)
             if Membership.objects.filter(team=team, user__email__iexact=email).exists():
-                raise Refusal(f"{email} is already in this team.", code="ALREADY_MEMBER")
+                raise Refusal(_("{email} is already in this team.").format(email=email), code="ALREADY_MEMBER")
             former = Invitation.objects.filter(team=team, email__iexact=email, state=InvitationState.PENDING)
             events = [Event(Verb.MEMBER_INVITATION_REVOKED, _mail(email))] * former.update(
                 state=InvitationState.REVOKED
@@ -44,7 +46,7 @@ def invite(*, team: Team, email: str, role: Role, actor: Actor) -> Invitation:
             )
             record(team.pk, actor, [*events, Event(Verb.MEMBER_INVITED, _mail(email), {"role": [None, role.value]})])
     except IntegrityError as error:
-        raise Refusal("Somebody else has just invited this address.", code="ALREADY_INVITED") from error
+        raise Refusal(_("Somebody else has just invited this address."), code="ALREADY_INVITED") from error
     return invitation
 
 
@@ -66,24 +68,24 @@ def open_invitation(token: str) -> Invitation:
     try:
         pk = UUID(signing.loads(token, salt=SALT, max_age=VALID_FOR))
     except (signing.BadSignature, ValueError, TypeError, AttributeError) as error:
-        raise Refusal(_OVER, code="INVITATION_OVER") from error
+        raise Refusal(_(_OVER), code="INVITATION_OVER") from error
     found = Invitation.objects.select_related("team", "invited_by").filter(pk=pk).first()
     if found is None or found.state != InvitationState.PENDING or found.expires_at <= timezone.now():
-        raise Refusal(_OVER, code="INVITATION_OVER")
+        raise Refusal(_(_OVER), code="INVITATION_OVER")
     return found
 
 
 def accept(*, invitation: Invitation, user: User, actor: Actor) -> Membership:
     """Join the team. Raises Refusal for another person's invitation, and for one that cannot be used any more."""
     if user.email.lower() != invitation.email.lower():
-        raise Refusal(f"This invitation is for {invitation.email}.", code="NOT_YOURS")
+        raise Refusal(_("This invitation is for {email}.").format(email=invitation.email), code="NOT_YOURS")
     with transaction.atomic():
         lock_people(invitation.team_id)
         pending = Invitation.objects.filter(
             pk=invitation.pk, state=InvitationState.PENDING, expires_at__gt=timezone.now()
         )
         if not pending.update(state=InvitationState.ACCEPTED):
-            raise Refusal(_OVER, code="INVITATION_OVER")
+            raise Refusal(_(_OVER), code="INVITATION_OVER")
         membership, is_new = Membership.objects.get_or_create(
             team_id=invitation.team_id, user=user, defaults={"role": invitation.role}
         )

@@ -4,6 +4,7 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.utils import is_mfa_enabled
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
 from issues.audit import Actor, Changes, Event, Personal, Verb, record
 from issues.audit.checkpoints import first_checkpoint
@@ -25,9 +26,9 @@ def create_team(*, name: str, owner: User, actor: Actor) -> Team:
     """A new team with its first owner. Raises Refusal where the name is taken."""
     name = name.strip()
     if not name:
-        raise Refusal("A team needs a name.", code="NAME_MISSING")
+        raise Refusal(_("A team needs a name."), code="NAME_MISSING")
     if Team.objects.filter(name__iexact=name).exists():
-        raise Refusal(f"There is already a team named “{name}”.", code="NAME_TAKEN")
+        raise Refusal(_("There is already a team named “{name}”.").format(name=name), code="NAME_TAKEN")
     try:
         with transaction.atomic():
             team = Team.objects.create(name=name[:120], slug=_free_slug(name))
@@ -43,7 +44,7 @@ def create_team(*, name: str, owner: User, actor: Actor) -> Team:
             )
             first_checkpoint(team.pk)
     except IntegrityError as error:
-        raise Refusal(f"There is already a team named “{name}”.", code="NAME_TAKEN") from error
+        raise Refusal(_("There is already a team named “{name}”.").format(name=name), code="NAME_TAKEN") from error
     return team
 
 
@@ -69,7 +70,7 @@ def add_member(*, team: Team, user: User, role: Role, actor: Actor) -> Membershi
             changes = {"role": [None, role.value]}
             record(team.pk, actor, [Event(Verb.MEMBER_ADDED, label=Personal.of(user), changes=changes)])
     except IntegrityError as error:
-        raise Refusal(f"{user.email} is already in this team.", code="ALREADY_MEMBER") from error
+        raise Refusal(_("{email} is already in this team.").format(email=user.email), code="ALREADY_MEMBER") from error
     return membership
 
 
@@ -85,7 +86,7 @@ def _keep_an_owner(leaving: Membership) -> None:
     """Refuse to lose the last owner. The team's people are locked."""
     owners = Membership.objects.filter(team=leaving.team_id, role=Role.OWNER).count()
     if leaving.is_owner and owners <= 1:
-        raise Refusal("A team needs an owner: make somebody else one first.", code="LAST_OWNER")
+        raise Refusal(_("A team needs an owner: make somebody else one first."), code="LAST_OWNER")
 
 
 def _free_issues(leaving: Membership) -> Changes:
@@ -137,7 +138,7 @@ def hand_over(*, owner: Membership, to: Membership, actor: Actor) -> None:
         people = {row.pk: row for row in Membership.objects.select_related("user").filter(pk__in=[owner.pk, to.pk])}
         giver, taker = people.get(owner.pk), people.get(to.pk)
         if giver is None or taker is None or giver.pk == taker.pk or giver.team_id != taker.team_id:
-            raise Refusal("Choose another member of the team.", code="NOT_A_MEMBER")
+            raise Refusal(_("Choose another member of the team."), code="NOT_A_MEMBER")
         if not giver.is_owner:
             return
         events = [
@@ -165,13 +166,13 @@ def change_rules(*, team: Team, name: str, requires_two_factor: bool, history_da
             events = []
             if name and name != current.name:
                 if Team.objects.filter(name__iexact=name).exclude(pk=team.pk).exists():
-                    raise Refusal(f"There is already a team named “{name}”.", code="NAME_TAKEN")
+                    raise Refusal(_("There is already a team named “{name}”.").format(name=name), code="NAME_TAKEN")
                 events.append(Event(Verb.TEAM_RENAMED, name, {"name": [current.name, name]}))
                 current.name = name
             changes: Changes = {}
             if requires_two_factor != current.requires_two_factor:
                 if requires_two_factor and not (actor.user and is_mfa_enabled(actor.user)):
-                    raise Refusal("Set up a second factor for yourself first.", code="NO_SECOND_FACTOR")
+                    raise Refusal(_("Set up a second factor for yourself first."), code="NO_SECOND_FACTOR")
                 changes["requires_two_factor"] = [current.requires_two_factor, requires_two_factor]
             if history_days != current.history_days:
                 changes["history_days"] = [current.history_days, history_days]
@@ -181,11 +182,11 @@ def change_rules(*, team: Team, name: str, requires_two_factor: bool, history_da
                 events.append(Event(Verb.TEAM_RULES_CHANGED, current.name, changes))
             record(team.pk, actor, events)
     except IntegrityError as error:
-        raise Refusal(f"There is already a team named “{name}”.", code="NAME_TAKEN") from error
+        raise Refusal(_("There is already a team named “{name}”.").format(name=name), code="NAME_TAKEN") from error
 
 
-def change_profile(*, user: User, name: str, time_zone: str, actor: Actor) -> None:
-    """A person's own name and time zone. Each of his teams sees that it changed, and the former name."""
+def change_profile(*, user: User, name: str, time_zone: str, language: str, actor: Actor) -> None:
+    """A person's own name, time zone and language. Each of his teams sees that it changed, and the former name."""
     with transaction.atomic():
         current = User.objects.select_for_update().get(pk=user.pk)
         changes: Changes = {}
@@ -193,10 +194,12 @@ def change_profile(*, user: User, name: str, time_zone: str, actor: Actor) -> No
             changes["name"] = [Personal(current.name, user.pk), Personal(name, user.pk)]
         if time_zone != current.time_zone:
             changes["time_zone"] = [current.time_zone, time_zone]
+        if language != current.language:
+            changes["language"] = [current.language, language]
         if not changes:
             return
-        current.name, current.time_zone = name, time_zone
-        current.save(update_fields=["name", "time_zone"])
+        current.name, current.time_zone, current.language = name, time_zone, language
+        current.save(update_fields=["name", "time_zone", "language"])
         record_for(current, actor, Verb.PROFILE_CHANGED, changes)
 
 

@@ -1,4 +1,4 @@
-"""Small middleware: a request id for every answer, and the person's time zone for every page."""
+"""Small middleware: a request id for every answer, and the person's time zone and language for every page."""
 
 import re
 import uuid
@@ -6,7 +6,8 @@ import zoneinfo
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.cache import patch_vary_headers
 
 from issues.audit.actors import new_request_id
 from issues.health import readiness
@@ -73,8 +74,10 @@ class RequestIdMiddleware:
         return response
 
 
-class MemberZoneMiddleware:
-    """Times are shown in the person's zone: the one of the profile, else the browser's (cookie `tz`), else UTC.
+class PersonMiddleware:
+    """Pages are in the person's language: that of the profile, else the browser's (`Accept-Language`), else English.
+
+    Times are in his zone: the one of the profile, else the browser's (cookie `tz`), else UTC.
 
     An expired log-in during an HTMX request answers with a redirect of the whole page, so that no log-in form lands in
     a table cell.
@@ -89,10 +92,14 @@ class MemberZoneMiddleware:
             timezone.activate(zoneinfo.ZoneInfo(name)) if name else timezone.deactivate()
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
             timezone.deactivate()
+        language = getattr(request.user, "language", "") or translation.get_language_from_request(request)
         try:
-            response = self.get_response(request)
+            with translation.override(language):
+                response = self.get_response(request)
         finally:
             timezone.deactivate()
+        patch_vary_headers(response, ("Accept-Language",))
+        response.headers.setdefault("Content-Language", language)
         is_htmx = bool(getattr(request, "htmx", False))
         if is_htmx and response.status_code == 302 and not request.user.is_authenticated:
             response["HX-Redirect"] = request.headers.get("HX-Current-URL", "/")

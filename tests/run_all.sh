@@ -23,6 +23,7 @@ else
   skipped="$skipped PostgreSQL+Redis"
 fi
 test -x "${CHROMIUM:-/usr/bin/chromium}" || skipped="$skipped browser"
+command -v xgettext >/dev/null || skipped="$skipped gettext"
 
 if [ -n "$skipped" ]; then
   printf '\nNOT RUN on this machine:%s\n' "$skipped"

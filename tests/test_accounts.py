@@ -230,9 +230,12 @@ def test_what_costs_much_is_limited_for_each_person(owner, team, settings, actio
 def test_a_change_of_the_profile_reaches_every_team(team, bob):
     other = factories.team("Second Team", bob)
 
-    members.change_profile(user=bob, name="Robert", time_zone="Europe/Paris", actor=Actor.person(bob, Origin.PAGE))
+    members.change_profile(
+        user=bob, name="Robert", time_zone="Europe/Paris", language="fr", actor=Actor.person(bob, Origin.PAGE)
+    )
 
     for one in (team, other):
         event = last_event(one, "profile.changed")
         assert event.changes["time_zone"] == ["", "Europe/Paris"]
+        assert event.changes["language"] == ["", "fr"]
         assert people_of(one.pk, [event]).changes(event)["name"] == ["Bob Editor", "Robert"]

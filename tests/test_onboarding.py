@@ -40,7 +40,7 @@ def test_three_steps_from_nothing_to_the_queue(founder, small_sandbox):
     looking = founder.get(founder.queue)
     assert current_step(looking) == "The first look at everything"
     assert '<progress max="40" value="10"' in looking.content.decode()
-    assert "10 of 40 bundles looked at, about 15 s to go" in text(looking)
+    assert "10 of 40 bundles looked at. About 15 s to go." in text(looking)
     part = founder.get(founder.queue, {"part": "steps"}, headers={"HX-Request": "true"})
     assert "10 of 40" in text(part)
     assert "<html" not in part.content.decode()

@@ -188,7 +188,7 @@ def test_the_page_snoozes_and_says_what_it_could_not(page, team, open_issues):
 
     response = act(page, team, do="snooze", **{"for": "4h"}, issue=[issue.pk for issue in open_issues])
 
-    assert "1 due too soon" in response["HX-Trigger"]
+    assert "1 is due too soon for that" in response["HX-Trigger"]
     refused = act(page, team, do="snooze", **{"for": "4h"}, issue=[first.pk])
     assert refused.status_code == 422
     assert refused["HX-Reswap"] == "none"

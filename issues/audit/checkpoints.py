@@ -96,7 +96,7 @@ def fault_of(row: AuditCheckpoint, former: AuditCheckpoint | None, *, first: boo
     """What is wrong with a checkpoint, in one sentence; empty where nothing is. `former` is the one before it."""
     key = key_named(row.key_id)
     if key is None:
-        return f"Checkpoint {row.number} is signed with a key that is not ours ({row.key_id})."
+        return f"Checkpoint {row.number} is signed with a key that is not ours (“{row.key_id}”)."
     previous = json.loads(row.text).get("previous") if key.has_signed(row.text, row.signature) else None
     if previous is None or checkpoint_text(row, previous) != row.text:
         return f"Checkpoint {row.number} was altered."

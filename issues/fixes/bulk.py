@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from issues.audit import Actor, Event, Verb, record
 from issues.checks.store import fresh_verdicts, keep, media_kind_of, worst
@@ -44,10 +45,10 @@ def plan_pattern(*, team: Team, issues: Iterable[Issue], find: str, put: str, ac
     """
     find, put = find.strip(), put.strip()
     if not find or not put:
-        raise Refusal("Say what to find and what to put in its place.", code="PATTERN_MISSING")
+        raise Refusal(_("Say what to find and what to put in its place."), code="PATTERN_MISSING")
     if ("://" in find) != ("://" in put):
         raise Refusal(
-            "Give two hosts, or two beginnings of links that start with https://.", code="PATTERN_KINDS_DIFFER"
+            _("Give two hosts, or two beginnings of links that start with https://."), code="PATTERN_KINDS_DIFFER"
         )
     rows = []
     for issue in issues:
@@ -55,7 +56,7 @@ def plan_pattern(*, team: Team, issues: Iterable[Issue], find: str, put: str, ac
         if changed != issue.links:
             rows.append(_row(issue, f"{issue.video} · {issue.video.bundle} #{issue.video.position}", changed))
     if not rows:
-        raise Refusal("No link of the selected issues begins so.", code="PATTERN_MATCHES_NOTHING")
+        raise Refusal(_("No link of the selected issues begins so."), code="PATTERN_MATCHES_NOTHING")
     return _plan(team, rows, f"“{find[:80]}” became “{put[:80]}”", actor)
 
 
@@ -99,11 +100,11 @@ def find_issues(teams: Sequence[Team], lines: Sequence[TableLine]) -> list[tuple
         issue = choices[0] if len(choices) == 1 else by_place.get((line.bundle_id, line.position))
         problem = line.problem
         if not problem and len(choices) > 1:
-            problem = "Several flagged videos have this reference: give bundle_id and position."
+            problem = _("Several flagged videos have this reference: give bundle_id and position.")
         elif not problem and issue is None:
-            problem = "No flagged video is known there."
+            problem = _("No flagged video is known there.")
         elif not problem and issue and issue.pk in used:
-            problem = "This video stands in the table twice."
+            problem = _("This video stands in the table twice.")
         if issue and not problem:
             used.add(issue.pk)
         results.append((line, None if problem else issue, problem))
@@ -118,7 +119,7 @@ def _row(issue: Issue | None, label: str, links: list[str], problem: str = "") -
         except Refusal as refusal:
             problem = refusal.sentence
         if issue.state == IssueState.FIXING:
-            problem = "A fix of this video is under way."
+            problem = _("A fix of this video is under way.")
     if problem:
         row.state, row.message = RowState.REFUSED, problem[:500]
     return row
@@ -126,7 +127,10 @@ def _row(issue: Issue | None, label: str, links: list[str], problem: str = "") -
 
 def _plan(team: Team, rows: Sequence[BulkRow], how: str, actor: Actor) -> BulkFix:
     if len(rows) > MAX_ROWS:
-        raise Refusal(f"At most {MAX_ROWS} fixes go in one go; {len(rows)} were chosen.", code="TOO_MANY_ROWS")
+        raise Refusal(
+            _("At most {most} fixes go in one go; {count} were chosen.").format(most=MAX_ROWS, count=len(rows)),
+            code="TOO_MANY_ROWS",
+        )
     with transaction.atomic():
         bulk = BulkFix.objects.create(team=team, actor=actor.user, actor_name=actor.name, how=how[:200])
         for number, row in enumerate(rows, 1):
@@ -155,7 +159,7 @@ def check_rows() -> int:
                 jobs[row.bulk.team_id, link] = row
 
     def look(job: tuple[tuple[int, str], BulkRow]) -> Report:
-        (_, link), row = job
+        (_team, link), row = job
         return check_link(link, expects=media_kind_of(row.issue.video) if row.issue else None)
 
     with ThreadPoolExecutor(CHECKS_AT_A_TIME) as pool:  # no database in these threads
@@ -184,11 +188,11 @@ def start(*, bulk: BulkFix, orders: Iterable[int], insist: bool, actor: Actor) -
     with transaction.atomic():
         current = BulkFix.objects.select_for_update().get(pk=bulk.pk)
         if current.state != BulkState.PLANNED:
-            raise Refusal("This plan was sent or taken back already.", code="PLAN_USED")
+            raise Refusal(_("This plan was sent or taken back already."), code="PLAN_USED")
         chosen = current.rows.filter(order__in=list(orders), state__in=wanted, issue__isnull=False)
         count = chosen.update(state=RowState.CHOSEN)
         if not count:
-            raise Refusal("Choose at least one row that can be sent.", code="NOTHING_CHOSEN")
+            raise Refusal(_("Choose at least one row that can be sent."), code="NOTHING_CHOSEN")
         current.state, current.starts_at = BulkState.STARTED, timezone.now() + COUNTDOWN
         current.save(update_fields=["state", "starts_at"])
         record(current.team_id, actor, [Event(Verb.BULK_STARTED, label=current.how, changes={"fixes": [None, count]})])
@@ -238,7 +242,7 @@ def undo(*, bulk: BulkFix, actor: Actor) -> int:
     with transaction.atomic():
         current = BulkFix.objects.select_for_update().get(pk=bulk.pk)
         if current.state != BulkState.STARTED or current.starts_at is None or timezone.now() >= current.starts_at:
-            raise Refusal("The fixes are on their way already: they cannot be taken back any more.", code="TOO_LATE")
+            raise Refusal(_("The fixes are on their way already: they cannot be taken back any more."), code="TOO_LATE")
         current.state, current.undone_at = BulkState.UNDONE, timezone.now()
         current.save(update_fields=["state", "undone_at"])
         # From here on no worker can claim one of them, however long the rest takes.

@@ -2,113 +2,148 @@
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
 from issues.links.catalogue import CATALOGUE
 from issues.tokportal import constants as c
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`say` is what happened, `next_step` what the person does about it."""
+    """`say` is what happened, `next_step` what the person does about it; both in the reader's language."""
 
-    say: str
-    next_step: str
+    english: str
+    english_next_step: str
+
+    @property
+    def say(self) -> str:
+        return gettext(self.english)
+
+    @property
+    def next_step(self) -> str:
+        return gettext(self.english_next_step)
 
 
-_ANOTHER = "Give another link, or upload the file."
+_ANOTHER = _("Give another link, or upload the file.")
 
 OUTCOMES: dict[str, Outcome] = {
     # The six errors of the fix call.
     c.BUNDLE_NOT_FOUND: Outcome(
-        "TokPortal does not know this bundle any more.", "Check in TokPortal whether it was deleted or rebuilt."
+        _("TokPortal does not know this bundle any more."),
+        _("Check in TokPortal whether it was deleted or rebuilt."),
     ),
     c.BUNDLE_NOT_OWNED: Outcome(
-        "This bundle belongs to another TokPortal account.", "Connect the account that ordered it, or ask its owner."
+        _("This bundle belongs to another TokPortal account."),
+        _("Connect the account that ordered it, or ask its owner."),
     ),
     c.VIDEO_NOT_FOUND: Outcome(
-        "There is no video at this position.", "Check the bundle in TokPortal: the slot may have been removed."
+        _("There is no video at this position."),
+        _("Check the bundle in TokPortal: the slot may have been removed."),
     ),
     c.VIDEO_POSITION_OUT_OF_RANGE: Outcome(
-        "The bundle has fewer slots than this position.", "Check the position in TokPortal."
+        _("The bundle has fewer slots than this position."), _("Check the position in TokPortal.")
     ),
     c.VIDEO_NO_DOWNLOAD_ISSUE: Outcome(
-        "The flag was gone already: someone was faster, or the manager took it back.", "Nothing is left to do here."
+        _("The flag was gone already: someone was faster, or the manager took it back."),
+        _("Nothing is left to do here."),
     ),
-    c.UPLOAD_FAILED: Outcome("TokPortal could not download or store this replacement.", _ANOTHER),
+    c.UPLOAD_FAILED: Outcome(_("TokPortal could not download or store this replacement."), _ANOTHER),
     # Possible on any call.
-    c.AUTH_MISSING_KEY: Outcome("TokPortal got no key.", "Ask an owner to set the workspace's key in Settings."),
-    c.AUTH_INVALID_KEY: Outcome("TokPortal refuses the workspace's key.", "Ask an owner to replace it in Settings."),
-    c.AUTH_REVOKED_KEY: Outcome("The workspace's key was revoked.", "Ask an owner to replace it in Settings."),
-    c.INSUFFICIENT_SCOPE: Outcome(
-        "The workspace's key may only read.", "Ask an owner to add a key with the scope “write” in Settings."
+    c.AUTH_MISSING_KEY: Outcome(_("TokPortal got no key."), _("Ask an owner to set the workspace's key in Settings.")),
+    c.AUTH_INVALID_KEY: Outcome(
+        _("TokPortal refuses the workspace's key."), _("Ask an owner to replace it in Settings.")
     ),
-    c.VALIDATION_ERROR: Outcome("TokPortal does not accept what was sent.", "Check the link, or upload the file."),
-    c.UNKNOWN_FIELD: Outcome("TokPortal does not accept what was sent.", "Tell whoever runs TokDash."),
+    c.AUTH_REVOKED_KEY: Outcome(_("The workspace's key was revoked."), _("Ask an owner to replace it in Settings.")),
+    c.INSUFFICIENT_SCOPE: Outcome(
+        _("The workspace's key may only read."),
+        _("Ask an owner to add a key with the scope “write” in Settings."),
+    ),
+    c.VALIDATION_ERROR: Outcome(
+        _("TokPortal does not accept what was sent."), _("Check the link, or upload the file.")
+    ),
+    c.UNKNOWN_FIELD: Outcome(_("TokPortal does not accept what was sent."), _("Tell whoever runs TokDash.")),
     c.INSUFFICIENT_CREDITS: Outcome(
-        "The TokPortal account has too few credits.", "Top up the credits, then send the fix again."
+        _("The TokPortal account has too few credits."),
+        _("Top up the credits, then send the fix again."),
     ),
     c.MANAGED_ACCOUNT_TASK_BLOCKED: Outcome(
-        "The account's TokPortal Coverage has lapsed, so its tasks are blocked. Nothing was changed.",
-        "Renew the Coverage in TokPortal, then send the fix again.",
+        _("The account's TokPortal Coverage has lapsed, so its tasks are blocked. Nothing was changed."),
+        _("Renew the Coverage in TokPortal, then send the fix again."),
     ),
     c.BUNDLE_INVALID_STATUS: Outcome(
-        "The bundle's status does not allow a fix.", "Look at the bundle in TokPortal: it may be finished or cancelled."
+        _("The bundle's status does not allow a fix."),
+        _("Look at the bundle in TokPortal: it may be finished or cancelled."),
     ),
     c.VIDEOS_PER_DAY_EXCEEDED: Outcome(
-        "Tomorrow has three videos of this bundle already, which is TokPortal's limit.",
-        "Move one of them in TokPortal, or send the fix again tomorrow.",
+        _("Tomorrow has three videos of this bundle already, which is TokPortal's limit."),
+        _("Move one of them in TokPortal, or send the fix again tomorrow."),
     ),
     # Our own.
     "OUTCOME_UNKNOWN": Outcome(
-        "TokPortal gave no clear answer, and the flag is still set.",
-        "Look at the video in TokPortal; if it is still flagged, send the fix again.",
+        _("TokPortal gave no clear answer, and the flag is still set."),
+        _("Look at the video in TokPortal; if it is still flagged, send the fix again."),
     ),
     "NOT_SENT": Outcome(
-        "TokPortal could not be reached for a long time, so nothing was sent.", "Send the fix again when it is back."
+        _("TokPortal could not be reached for a long time, so nothing was sent."),
+        _("Send the fix again when it is back."),
     ),
-    "THROTTLED": Outcome("TokPortal was too busy for a day, so nothing was sent.", "Send the fix again."),
+    "THROTTLED": Outcome(_("TokPortal was too busy for a day, so nothing was sent."), _("Send the fix again.")),
     "FLAG_STILL_SET": Outcome(
-        "TokPortal accepted the fix, but the flag is still set.",
-        "Look at the video in TokPortal and ask its support, giving the request id.",
+        _("TokPortal accepted the fix, but the flag is still set."),
+        _("Look at the video in TokPortal and ask its support, giving the request id."),
     ),
     "NOT_READ_BACK": Outcome(
-        "TokPortal accepted the fix, but it could not be read back.", "Check the video in TokPortal."
+        _("TokPortal accepted the fix, but it could not be read back."),
+        _("Check the video in TokPortal."),
     ),
     "COPY_MISSING": Outcome(
-        "TokPortal accepted the fix and the flag is gone, but its copy of the file cannot be opened.",
-        "Open the video in TokPortal, and ask its support where the file is missing.",
+        _("TokPortal accepted the fix and the flag is gone, but its copy of the file cannot be opened."),
+        _("Open the video in TokPortal, and ask its support where the file is missing."),
     ),
     "DRY_RUN_OK": Outcome(
-        "TokPortal would accept this fix. It was only simulated: nothing was changed.", "Send it for real."
+        _("TokPortal would accept this fix. It was only simulated: nothing was changed."),
+        _("Send it for real."),
     ),
-    "FILE_DOUBTFUL": Outcome("The file that the link gives is not a complete video.", _ANOTHER),
-    "FILE_TOO_LARGE": Outcome("The file that the link gives is too large.", _ANOTHER),
-    "FILE_WRONG_KIND": Outcome("What the link gives does not fit this slot.", _ANOTHER),
-    "FILE_EMPTY": Outcome("The file that the link gives is empty.", _ANOTHER),
-    "UPLOAD_ABANDONED": Outcome("The upload was interrupted before it was complete.", "Upload the file again."),
-    "CANCELLED": Outcome("The fix was cancelled before anything was sent.", "Start again when you are ready."),
-    "UNDONE": Outcome("The fix was taken back before anything was sent.", "Start again when you are ready."),
-    "NO_KEY": Outcome("The workspace has no key.", "Ask an owner to set one in Settings."),
-    "STORAGE_REFUSED": Outcome("TokPortal's storage refused the file.", "Upload it again."),
-    "DRY_RUN": Outcome("TokPortal only simulated the fix.", "Tell whoever runs TokDash."),
+    "FILE_DOUBTFUL": Outcome(_("The file that the link gives is not a complete video."), _ANOTHER),
+    "FILE_TOO_LARGE": Outcome(_("The file that the link gives is too large."), _ANOTHER),
+    "FILE_WRONG_KIND": Outcome(_("What the link gives does not fit this slot."), _ANOTHER),
+    "FILE_EMPTY": Outcome(_("The file that the link gives is empty."), _ANOTHER),
+    "UPLOAD_ABANDONED": Outcome(_("The upload was interrupted before it was complete."), _("Upload the file again.")),
+    "CANCELLED": Outcome(_("The fix was cancelled before anything was sent."), _("Start again when you are ready.")),
+    "UNDONE": Outcome(
+        _("The fix was taken back before anything was sent."),
+        _("Start again when you are ready."),
+    ),
+    "NO_KEY": Outcome(_("The workspace has no key."), _("Ask an owner to set one in Settings.")),
+    "STORAGE_REFUSED": Outcome(_("TokPortal's storage refused the file."), _("Upload it again.")),
+    "DRY_RUN": Outcome(_("TokPortal only simulated the fix."), _("Tell whoever runs TokDash.")),
     "SEALED": Outcome(
-        "The workspace's key cannot be opened on this server.", "Tell whoever runs TokDash: the field keys are wrong."
+        _("The workspace's key cannot be opened on this server."),
+        _("Tell whoever runs TokDash: the field keys are wrong."),
     ),
 }
 
 _BY_STATUS = {
-    400: Outcome("TokPortal does not accept what was sent.", "Check the link, or upload the file."),
+    400: Outcome(_("TokPortal does not accept what was sent."), _("Check the link, or upload the file.")),
     401: OUTCOMES[c.AUTH_INVALID_KEY],
     402: OUTCOMES[c.INSUFFICIENT_CREDITS],
-    403: Outcome("TokPortal does not allow this with the workspace's key.", "Ask an owner to check the key's scopes."),
-    404: Outcome("TokPortal does not know this video any more.", "Check the bundle in TokPortal."),
-    409: Outcome("The state in TokPortal does not allow this now.", "Look at the video in TokPortal, then try again."),
+    403: Outcome(
+        _("TokPortal does not allow this with the workspace's key."),
+        _("Ask an owner to check the key's scopes."),
+    ),
+    404: Outcome(_("TokPortal does not know this video any more."), _("Check the bundle in TokPortal.")),
+    409: Outcome(
+        _("The state in TokPortal does not allow this now."),
+        _("Look at the video in TokPortal, then try again."),
+    ),
 }
-_OTHER = Outcome("TokPortal refused the fix.", "Look at the video in TokPortal, then try again.")
+_OTHER = Outcome(_("TokPortal refused the fix."), _("Look at the video in TokPortal, then try again."))
 
 
 def outcome_of(code: str, status: int = 0) -> Outcome:
     """The sentence and next step for a code; by status for a code that we do not know."""
     rule = CATALOGUE.get(code.removeprefix("LINK_").lower()) if code.startswith("LINK_") else None
     if rule:
-        return Outcome(f"The link was not sent. {rule.say}", rule.advice)
+        return Outcome(gettext("The link was not sent. {say}").format(say=rule.say), rule.advice)
     return OUTCOMES.get(code) or _BY_STATUS.get(status) or _OTHER

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from issues.audit import Actor, Event, Verb, record
 from issues.enums import IssueState, Origin
@@ -27,7 +28,7 @@ def prepare(*, video: Video, links: Sequence[str], actor: Actor, unchecked: bool
     with transaction.atomic():
         current = Video.objects.select_for_update().get(pk=video.pk)
         if current.download_issue:
-            raise Refusal("This video is flagged already: fix it now.", code="ALREADY_FLAGGED")
+            raise Refusal(_("This video is flagged already: fix it now."), code="ALREADY_FLAGGED")
         waiting_for([current]).update(withdrawn_at=timezone.now())
         row = PreparedFix.objects.create(
             team_id=team_id, video=current, links=cleaned, actor=actor.user, actor_name=actor.name,

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from issues.audit import Actor
 from issues.crash import crash_point
@@ -33,7 +34,9 @@ CHUNK = 256 * 1024
 def submit_copy(*, issue: Issue, link: str, actor: Actor) -> Fix:
     """A fix that copies `link` to TokPortal's store first. Raises Refusal where the slot or the link forbids it."""
     if FixKind.URL not in repair_kinds(issue.video):
-        raise Refusal("Only a video's link can be copied; for a carousel give the links or files.", code="WRONG_KIND")
+        raise Refusal(
+            _("Only a video's link can be copied; for a carousel give the links or files."), code="WRONG_KIND"
+        )
     [cleaned] = check_links(FixKind.URL, [link])
     refuse_bad_links(issue.video, [cleaned])
     return create_fix(
@@ -64,7 +67,7 @@ def copy_to_store(fix: Fix, client: TokPortalClient, *, still_ours: Callable[[],
         if look.warning:
             raise Refusal(look.warning, code="FILE_DOUBTFUL")
         crash_point("copy.fetched", fix.pk)
-        media, _ = MediaFile.objects.update_or_create(
+        media, _is_new = MediaFile.objects.update_or_create(
             fix=fix,
             order=1,
             defaults={
@@ -89,13 +92,16 @@ def _fetch(link: str, file: IO[bytes], still_ours: Callable[[], None]) -> int:
     most = settings.UPLOAD_MAX_BYTES
     size = 0
     try:
-        with open_link(link, current_network(), Clock(FETCH_SECONDS)) as (response, _):
+        with open_link(link, current_network(), Clock(FETCH_SECONDS)) as (response, _head):
             if response.status != 200:
                 raise BadLinkError(Verdict("http_refused", fact=str(response.status)))
             while chunk := response.read1(CHUNK):
                 size += len(chunk)
                 if size > most:
-                    raise Refusal(f"The file is larger than {size_text(most)}.", code="FILE_TOO_LARGE")
+                    raise Refusal(
+                        _("The file is larger than {size}.").format(size=size_text(most)),
+                        code="FILE_TOO_LARGE",
+                    )
                 file.write(chunk)
                 still_ours()
     except FetchError as error:

@@ -8,9 +8,12 @@ import mimetypes
 from dataclasses import dataclass
 from typing import IO
 
+from django.utils.translation import gettext as _
+
 from issues.enums import MediaKind
 from issues.links.media import Media, ReadAt, examine, name_of
 from issues.problems import Refusal
+from issues.wording import in_words
 
 SHORTEST = 1.0  # seconds
 
@@ -61,16 +64,21 @@ def look_at_file(
     """
     name = f"“{filename}”"
     if size <= 0:
-        raise Refusal(f"{name} is empty.", code="FILE_EMPTY")
+        raise Refusal(_("{name} is empty.").format(name=name), code="FILE_EMPTY")
     if size > max_bytes:
-        raise Refusal(f"{name} is larger than {max_bytes / 1024**3:.0f} GB.", code="FILE_TOO_LARGE")
+        raise Refusal(
+            _("{name} is larger than {size:.0f} GB.").format(name=name, size=max_bytes / 1024**3),
+            code="FILE_TOO_LARGE",
+        )
     media = examine(read_at, size)
     group = f"{kind.value}/"
     guessed = media.kind or mimetypes.guess_type(filename)[0] or ""
     if not guessed.startswith(group):
-        what = name_of(media.kind) if media.kind else "not a file that we know"
-        wanted = "a video" if kind == MediaKind.VIDEO else "images"
-        raise Refusal(f"{name} is {what}; this slot takes {wanted}.", code="FILE_WRONG_KIND")
+        what = in_words(name_of(media.kind)) if media.kind else _("not a file that we know")
+        sentence = _("{name} is {what}; this slot takes images.")
+        if kind == MediaKind.VIDEO:
+            sentence = _("{name} is {what}; this slot takes a video.")
+        raise Refusal(sentence.format(name=name, what=what), code="FILE_WRONG_KIND")
     return FileLook(guessed, f"{name} {_doubt(media, size)}" if _doubt(media, size) else "")
 
 
@@ -79,11 +87,11 @@ def _doubt(media: Media, size: int) -> str:
     if not media.is_video:
         return ""
     if media.expected and media.expected > size + 8:
-        return f"is cut off: only {100 * size // media.expected} % of it is there."
+        return _("is cut off: only {share} of it is there.").format(share=f"{100 * size // media.expected} %")
     if media.has_index is False:
-        return "is incomplete: its export was not finished."
+        return _("is incomplete: its export was not finished.")
     if media.has_video is False:
-        return "has sound but no picture." if media.has_sound else "has no picture."
+        return _("has sound but no picture.") if media.has_sound else _("has no picture.")
     if media.seconds is not None and media.seconds < SHORTEST:
-        return f"is only {media.seconds:.1f} s long."
+        return _("is only {seconds:.1f} s long.").format(seconds=media.seconds)
     return ""

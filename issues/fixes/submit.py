@@ -7,6 +7,7 @@ from functools import partial
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from issues.audit import Actor, Changes, Event, Verb, record
 from issues.crash import crash_point
@@ -46,17 +47,19 @@ def check_links(kind: FixKind, links: Sequence[str]) -> list[str]:
     """The links, trimmed. Raises Refusal with a sentence for what cannot be sent."""
     cleaned = [link.strip() for link in links if link.strip()]
     if not cleaned:
-        raise Refusal("Paste a link, or upload a file.", code="LINK_MISSING")
+        raise Refusal(_("Paste a link, or upload a file."), code="LINK_MISSING")
     if kind == FixKind.URL and len(cleaned) > 1:
-        raise Refusal("A video takes one link.", code="LINK_MALFORMED")
+        raise Refusal(_("A video takes one link."), code="LINK_MALFORMED")
     if len(cleaned) > MAX_IMAGES:
-        raise Refusal(f"A carousel takes at most {MAX_IMAGES} images.", code="TOO_MANY_IMAGES")
+        raise Refusal(_("A carousel takes at most {count} images.").format(count=MAX_IMAGES), code="TOO_MANY_IMAGES")
     for number, link in enumerate(cleaned, 1):
         if not is_web_link(link):
-            which = f"Image {number}: this" if len(cleaned) > 1 else "This"
-            raise Refusal(
-                f"{which} is not a complete web link. It begins with https:// and has no spaces.", code="LINK_MALFORMED"
-            )
+            sentence = _("This is not a complete web link. It begins with https:// and has no spaces.")
+            if len(cleaned) > 1:
+                sentence = _(
+                    "Image {number}: this is not a complete web link. It begins with https:// and has no spaces."
+                ).format(number=number)
+            raise Refusal(sentence, code="LINK_MALFORMED")
     return cleaned
 
 
@@ -95,7 +98,7 @@ def _kind_for(video: Video, *, files: bool) -> FixKind:
         if (kind in UPLOAD_KINDS) == files:
             return kind
     raise Refusal(
-        "TokPortal has no way to replace a story's picture. Ask the manager or TokPortal's support.",
+        _("TokPortal has no way to replace a story's picture. Ask the manager or TokPortal's support."),
         code="STORY_NOT_REPAIRABLE",
     )
 
@@ -155,7 +158,7 @@ def create_fix(*, issue: Issue, kind: FixKind, actor: Actor, body: str, typed: S
 def _refuse_unless_open(issue: Issue) -> None:
     if issue.state == IssueState.FIXING:
         fix = issue.fixes.order_by("-created_at").first()
-        who = fix.actor_name.split(" <")[0] if fix else "Somebody"
-        raise FixUnderwayError(f"{who} has sent a fix for this already.")
+        who = fix.actor_name.split(" <")[0] if fix else _("Somebody")
+        raise FixUnderwayError(_("{who} has sent a fix for this already.").format(who=who))
     if issue.state != IssueState.OPEN:
-        raise FixUnderwayError("This issue has ended already: the flag is gone.", code="VIDEO_NO_DOWNLOAD_ISSUE")
+        raise FixUnderwayError(_("This issue has ended already: the flag is gone."), code="VIDEO_NO_DOWNLOAD_ISSUE")

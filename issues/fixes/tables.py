@@ -5,6 +5,8 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from issues.links.urls import shown_url
 from issues.problems import Refusal
 
@@ -32,7 +34,11 @@ class TableLine:
     @property
     def label(self) -> str:
         place = self.external_ref or f"{self.bundle_id} #{self.position}"
-        return f"Line {self.number}: {place}" if place.strip(" #0") else f"Line {self.number}"
+        return (
+            _("Line {number}: {place}").format(number=self.number, place=place)
+            if place.strip(" #0")
+            else _("Line {number}").format(number=self.number)
+        )
 
 
 def read_table(text: str) -> list[TableLine]:
@@ -43,20 +49,22 @@ def read_table(text: str) -> list[TableLine]:
     """
     text = text.lstrip("\ufeff")
     if len(text) > MAX_CHARACTERS:
-        raise Refusal("The table is too large.", code="TABLE_TOO_LARGE")
+        raise Refusal(_("The table is too large."), code="TABLE_TOO_LARGE")
     rows = [
         row for row in csv.reader(io.StringIO(text), delimiter=_delimiter(text)) if any(cell.strip() for cell in row)
     ]
     if not rows:
-        raise Refusal("The table is empty.", code="TABLE_EMPTY")
+        raise Refusal(_("The table is empty."), code="TABLE_EMPTY")
     header = [_NAMES.get(cell.strip().lower(), "") for cell in rows[0]]
     has_header = "url" in header
     if has_header:
         rows = rows[1:]
         if not ({"bundle_id", "position"} <= set(header) or "external_ref" in header):
-            raise Refusal("The table needs bundle_id and position, or external_ref, beside url.", code="TABLE_COLUMNS")
+            raise Refusal(
+                _("The table needs bundle_id and position, or external_ref, beside url."), code="TABLE_COLUMNS"
+            )
     if len(rows) > MAX_LINES:
-        raise Refusal(f"A table has at most {MAX_LINES} lines.", code="TABLE_TOO_LARGE")
+        raise Refusal(_("A table has at most {most} lines.").format(most=MAX_LINES), code="TABLE_TOO_LARGE")
     first = 2 if has_header else 1
     return [_line(number, row, header if has_header else None) for number, row in enumerate(rows, first)]
 
@@ -79,11 +87,15 @@ def _line(number: int, row: Sequence[str], header: Sequence[str] | None) -> Tabl
     position = named.get("position", "")
     problem = ""
     if not links:
-        problem = "There is no link in this line."
+        problem = _("There is no link in this line.")
     elif not named.get("external_ref") and not named.get("bundle_id"):
-        problem = "It says neither a bundle nor a reference."
+        problem = _("It says neither a bundle nor a reference.")
     elif not named.get("external_ref") and not (position.isdecimal() and 1 <= int(position) <= 100_000):
-        problem = f"“{shown_url(position)[:40]}” is not a position." if position else "The position is missing."
+        problem = (
+            _("“{value}” is not a position.").format(value=shown_url(position)[:40])
+            if position
+            else _("The position is missing.")
+        )
     return TableLine(
         number,
         named.get("bundle_id", "")[:128],

@@ -14,6 +14,7 @@ from typing import IO
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from issues.audit import Actor, Changes
 from issues.crash import crash_point
@@ -55,11 +56,11 @@ def begin_upload(*, issue: Issue, files: Sequence[FileFacts | str], actor: Actor
     kind = upload_kind(issue.video)
     media_kind = MediaKind.VIDEO if kind == FixKind.VIDEO_FILE else MediaKind.IMAGE
     if not files:
-        raise Refusal("Choose a file.", code="FILE_MISSING")
+        raise Refusal(_("Choose a file."), code="FILE_MISSING")
     if media_kind == MediaKind.VIDEO and len(files) > 1:
-        raise Refusal("A video slot takes one file.", code="TOO_MANY_FILES")
+        raise Refusal(_("A video slot takes one file."), code="TOO_MANY_FILES")
     if len(files) > MAX_IMAGES:
-        raise Refusal(f"A carousel takes at most {MAX_IMAGES} images.", code="TOO_MANY_IMAGES")
+        raise Refusal(_("A carousel takes at most {count} images.").format(count=MAX_IMAGES), code="TOO_MANY_IMAGES")
     rows = [
         _row(entry, number, media_kind, insist=insist) if isinstance(entry, FileFacts) else _linked(entry, number, kind)
         for number, entry in enumerate(files, 1)
@@ -170,11 +171,11 @@ def put_file(
 def upload_problem(error: TokPortalError) -> Refusal:
     """A failed upload in a plain sentence."""
     if isinstance(error, StorageRefusedError):
-        return Refusal("TokPortal's storage refused the file. Try again: it gets a fresh place.", code=error.code)
+        return Refusal(_("TokPortal's storage refused the file. Try again: it gets a fresh place."), code=error.code)
     found = OUTCOMES.get(error.code)
     if found:
         return Refusal(f"{found.say} {found.next_step}", code=error.code)
-    return Refusal("The file could not be uploaded to TokPortal. Try again in a moment.", code=error.code)
+    return Refusal(_("The file could not be uploaded to TokPortal. Try again in a moment."), code=error.code)
 
 
 def note_uploaded(*, media: MediaFile, actor: Actor) -> Fix:
@@ -191,7 +192,7 @@ def note_uploaded(*, media: MediaFile, actor: Actor) -> Fix:
         for file in files:
             if file.pk == media.pk and file.state == MediaState.WAITING:
                 if not file.source:
-                    raise Refusal("This file has no place in TokPortal's storage yet.", code="FILE_NOT_PLACED")
+                    raise Refusal(_("This file has no place in TokPortal's storage yet."), code="FILE_NOT_PLACED")
                 file.state, file.uploaded_at = MediaState.UPLOADED, timezone.now()
                 file.save(update_fields=["state", "uploaded_at"])
         if any(file.state != MediaState.UPLOADED for file in files):
@@ -219,7 +220,10 @@ def _refuse_short(media: MediaFile) -> None:
     stored = stored_size(media.public_url)
     if stored is not None and stored != media.size:
         raise Refusal(
-            f"Only {stored} of {media.size} bytes of “{media.filename}” arrived. Upload it again.", code="FILE_SHORT"
+            _("Only {stored} of {size} bytes of “{filename}” arrived. Upload it again.").format(
+                stored=stored, size=media.size, filename=media.filename
+            ),
+            code="FILE_SHORT",
         )
 
 
@@ -228,7 +232,7 @@ def cancel_fix(*, fix: Fix, actor: Actor, code: str = "CANCELLED") -> Fix:
     try:
         return move(fix.pk, FixState.CANCELLED, actor=actor, fence=None, code=code)
     except MoveError as error:
-        raise Refusal("This fix is on its way already and cannot be taken back.", code="TOO_LATE") from error
+        raise Refusal(_("This fix is on its way already and cannot be taken back."), code="TOO_LATE") from error
 
 
 def cancel_abandoned() -> int:
@@ -246,7 +250,7 @@ def cancel_abandoned() -> int:
 
 def _refuse_ended(fix: Fix) -> None:
     if fix.state != FixState.UPLOADING:
-        raise Refusal("This upload was cancelled or has ended. Start again.", code="UPLOAD_ENDED")
+        raise Refusal(_("This upload was cancelled or has ended. Start again."), code="UPLOAD_ENDED")
 
 
 class _EverySeconds:

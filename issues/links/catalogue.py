@@ -5,122 +5,222 @@ Codes and evidence are stored, never these sentences: they are made when they ar
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
 from issues.enums import VerdictClass
+from issues.wording import in_words, long_date_text
 
 Cls = VerdictClass
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A row of the catalogue: how sure, what to say, what to do."""
+    """A row of the catalogue: how sure, what to say, what to do; both in the reader's language."""
 
     cls: VerdictClass
-    say: str
-    advice: str
+    english: str
+    english_advice: str
+
+    @property
+    def say(self) -> str:
+        return gettext(self.english)
+
+    @property
+    def advice(self) -> str:
+        return gettext(self.english_advice)
 
 
 CATALOGUE: dict[str, Rule] = {
-    "no_link": Rule(Cls.DEAD, "There is no link in this slot.", "Give a link or upload the file."),
-    "malformed": Rule(Cls.DEAD, "This is not a complete web link.", "Give the whole link, beginning with https://."),
-    "private_address": Rule(Cls.DEAD, "Only your own network can open this link.", "Upload the file instead."),
+    "no_link": Rule(Cls.DEAD, _("There is no link in this slot."), _("Give a link or upload the file.")),
+    "malformed": Rule(
+        Cls.DEAD,
+        _("This is not a complete web link."),
+        _("Give the whole link, beginning with https://."),
+    ),
+    "private_address": Rule(Cls.DEAD, _("Only your own network can open this link."), _("Upload the file instead.")),
     "signature_expired": Rule(
-        Cls.DEAD, "This temporary link has run out.", "Upload the file, or give a link that lasts."
+        Cls.DEAD,
+        _("This temporary link has run out."),
+        _("Upload the file, or give a link that lasts."),
     ),
     "signature_expires_soon": Rule(
-        Cls.EXPIRING, "This link works for now, but ends before the video is posted.", "Replace it now."
+        Cls.EXPIRING,
+        _("This link works for now, but ends before the video is posted."),
+        _("Replace it now."),
     ),
     "signature_short_lived": Rule(
-        Cls.EXPIRING, "This temporary link can stop earlier than it says.", "Upload the file to be safe."
+        Cls.EXPIRING,
+        _("This temporary link can stop earlier than it says."),
+        _("Upload the file to be safe."),
     ),
     "drive_view_page": Rule(
-        Cls.WRONG, "It opens Google Drive's player, not the file.", "Use the direct download form of the same file."
+        Cls.WRONG,
+        _("It opens Google Drive's player, not the file."),
+        _("Use the direct download form of the same file."),
     ),
-    "folder_link": Rule(Cls.WRONG, "It leads to a folder: which video is meant?", "Give the file's own link."),
-    "document_link": Rule(Cls.WRONG, "It leads to a document, not to a video.", "Give the video's link."),
+    "folder_link": Rule(
+        Cls.WRONG,
+        _("It leads to a folder: which video is meant?"),
+        _("Give the file's own link."),
+    ),
+    "document_link": Rule(Cls.WRONG, _("It leads to a document, not to a video."), _("Give the video's link.")),
     "dropbox_preview": Rule(
-        Cls.WRONG, "It opens Dropbox's page, not the file.", "Use the download form of the same link (dl=1)."
+        Cls.WRONG,
+        _("It opens Dropbox's page, not the file."),
+        _("Use the download form of the same link (dl=1)."),
     ),
-    "dropbox_incomplete": Rule(Cls.BLOCKED, "A part of this Dropbox link is missing.", "Copy the link again."),
-    "onedrive_page": Rule(Cls.WRONG, "It opens a OneDrive page, not the file.", "Upload the file instead."),
-    "sharepoint_login": Rule(Cls.BLOCKED, "A company login stands in front of the file.", "Upload the file instead."),
+    "dropbox_incomplete": Rule(Cls.BLOCKED, _("A part of this Dropbox link is missing."), _("Copy the link again.")),
+    "onedrive_page": Rule(Cls.WRONG, _("It opens a OneDrive page, not the file."), _("Upload the file instead.")),
+    "sharepoint_login": Rule(
+        Cls.BLOCKED,
+        _("A company login stands in front of the file."),
+        _("Upload the file instead."),
+    ),
     "transfer_page": Rule(
-        Cls.WRONG, "It opens a page that people have to click through.", "Give a direct link or upload the file."
+        Cls.WRONG,
+        _("It opens a page that people have to click through."),
+        _("Give a direct link or upload the file."),
     ),
-    "social_post_page": Rule(Cls.WRONG, "It is a published post, not the file.", "Upload the original file."),
+    "social_post_page": Rule(Cls.WRONG, _("It is a published post, not the file."), _("Upload the original file.")),
     # What only the host can tell.
     "drive_virus_page": Rule(
         Cls.WRONG,
-        "Google puts a virus warning page in front of this file.",
-        "Upload the file, or use the confirmed form of the link.",
+        _("Google puts a virus warning page in front of this file."),
+        _("Upload the file, or use the confirmed form of the link."),
     ),
     "drive_no_access": Rule(
-        Cls.BLOCKED, "Only people who were invited can open it.", "Share it with “anyone with the link”, or upload it."
+        Cls.BLOCKED,
+        _("Only people who were invited can open it."),
+        _("Share it with “anyone with the link”, or upload it."),
     ),
     "drive_quota": Rule(
-        Cls.BLOCKED, "Too many downloads: Google blocks this file for up to a day.", "Upload a copy of the file."
+        Cls.BLOCKED,
+        _("Too many downloads: Google blocks this file for up to a day."),
+        _("Upload a copy of the file."),
     ),
-    "html_instead_of_media": Rule(Cls.WRONG, "It opens a web page, not a media file.", "Upload the file instead."),
-    "not_media": Rule(Cls.WRONG, "It is not a file that this slot can take.", "Give the media file itself."),
-    "http_404": Rule(Cls.DEAD, "The file is gone (404).", "Give a new link, or upload the file."),
-    "http_410": Rule(Cls.DEAD, "The file was removed for good (410).", "Give a new link, or upload the file."),
-    "http_401": Rule(Cls.BLOCKED, "A login is needed to open it.", "Make the file public, or upload it."),
-    "http_403": Rule(Cls.BLOCKED, "The host refuses outsiders (403).", "Make the file public, or upload it."),
+    "html_instead_of_media": Rule(
+        Cls.WRONG, _("It opens a web page, not a media file."), _("Upload the file instead.")
+    ),
+    "not_media": Rule(
+        Cls.WRONG,
+        _("It is not a file that this slot can take."),
+        _("Give the media file itself."),
+    ),
+    "http_404": Rule(Cls.DEAD, _("The file is gone (404)."), _("Give a new link, or upload the file.")),
+    "http_410": Rule(
+        Cls.DEAD,
+        _("The file was removed for good (410)."),
+        _("Give a new link, or upload the file."),
+    ),
+    "http_401": Rule(Cls.BLOCKED, _("A login is needed to open it."), _("Make the file public, or upload it.")),
+    "http_403": Rule(
+        Cls.BLOCKED,
+        _("The host refuses outsiders (403)."),
+        _("Make the file public, or upload it."),
+    ),
     "signature_wrong": Rule(
-        Cls.BLOCKED, "The signature of this link is wrong: a part may be missing.", "Copy the whole link again."
+        Cls.BLOCKED,
+        _("The signature of this link is wrong: a part may be missing."),
+        _("Copy the whole link again."),
     ),
-    "http_refused": Rule(Cls.BLOCKED, "The host refuses to give the file.", "Upload the file instead."),
+    "http_refused": Rule(Cls.BLOCKED, _("The host refuses to give the file."), _("Upload the file instead.")),
     "bot_wall": Rule(
-        Cls.UNSURE, "The host may take us for a robot.", "Open it yourself; uploading the file removes all doubt."
+        Cls.UNSURE,
+        _("The host may take us for a robot."),
+        _("Open it yourself; uploading the file removes all doubt."),
     ),
-    "rate_limited": Rule(Cls.UNSURE, "The host is busy.", "We look again later."),
-    "dns_missing": Rule(Cls.DEAD, "There is no such site.", "Check the name for a typing error."),
-    "dns_failed": Rule(Cls.UNSURE, "The site's name could not be looked up.", "We look again later."),
+    "rate_limited": Rule(Cls.UNSURE, _("The host is busy."), _("We look again later.")),
+    "dns_missing": Rule(Cls.DEAD, _("There is no such site."), _("Check the name for a typing error.")),
+    "dns_failed": Rule(Cls.UNSURE, _("The site's name could not be looked up."), _("We look again later.")),
     "names_unavailable": Rule(
         Cls.UNSURE,
-        "Our server cannot look up any names now, so the link could not be checked.",
-        "Open it yourself; this is our trouble, not the link's.",
+        _("Our server cannot look up any names now, so the link could not be checked."),
+        _("Open it yourself; this is our trouble, not the link's."),
     ),
-    "tls_bad": Rule(Cls.BLOCKED, "The site's certificate is not valid.", "Tell the site's owner, or upload the file."),
-    "tls_failed": Rule(Cls.UNSURE, "No secure connection could be made.", "Open it yourself, or upload the file."),
-    "connection_failed": Rule(Cls.UNSURE, "The host cannot be reached now.", "Open it yourself, or upload the file."),
-    "not_http": Rule(Cls.UNSURE, "The host's answer cannot be read.", "Open it yourself, or upload the file."),
+    "tls_bad": Rule(
+        Cls.BLOCKED,
+        _("The site's certificate is not valid."),
+        _("Tell the site's owner, or upload the file."),
+    ),
+    "tls_failed": Rule(
+        Cls.UNSURE,
+        _("No secure connection could be made."),
+        _("Open it yourself, or upload the file."),
+    ),
+    "connection_failed": Rule(
+        Cls.UNSURE,
+        _("The host cannot be reached now."),
+        _("Open it yourself, or upload the file."),
+    ),
+    "not_http": Rule(
+        Cls.UNSURE,
+        _("The host's answer cannot be read."),
+        _("Open it yourself, or upload the file."),
+    ),
     "odd_port": Rule(
-        Cls.UNSURE, "It uses a port that we do not look at.", "Open it yourself, or upload the file to be sure."
+        Cls.UNSURE,
+        _("It uses a port that we do not look at."),
+        _("Open it yourself, or upload the file to be sure."),
     ),
     "unknown_bytes": Rule(
-        Cls.UNSURE, "It downloads, but we do not know this kind of file.", "Open it yourself, or upload an MP4."
+        Cls.UNSURE,
+        _("It downloads, but we do not know this kind of file."),
+        _("Open it yourself, or upload an MP4."),
     ),
-    "timeout": Rule(Cls.UNSURE, "The host did not answer in time.", "Upload the file to be safe."),
-    "too_slow": Rule(Cls.UNSURE, "The host is too slow for this file.", "Upload the file to be safe."),
-    "server_error": Rule(Cls.UNSURE, "The host has a problem now.", "We look again later."),
-    "unsteady": Rule(Cls.UNSURE, "The host answers now so, now otherwise.", "Open it yourself, or upload the file."),
-    "redirect_loop": Rule(Cls.DEAD, "The link goes in circles.", "Give the link where it ends."),
+    "timeout": Rule(Cls.UNSURE, _("The host did not answer in time."), _("Upload the file to be safe.")),
+    "too_slow": Rule(Cls.UNSURE, _("The host is too slow for this file."), _("Upload the file to be safe.")),
+    "server_error": Rule(Cls.UNSURE, _("The host has a problem now."), _("We look again later.")),
+    "unsteady": Rule(
+        Cls.UNSURE,
+        _("The host answers now so, now otherwise."),
+        _("Open it yourself, or upload the file."),
+    ),
+    "redirect_loop": Rule(Cls.DEAD, _("The link goes in circles."), _("Give the link where it ends.")),
     "redirect_many": Rule(
-        Cls.UNSURE, "The link leads from one address to the next, too often to follow.", "Give the link where it ends."
+        Cls.UNSURE,
+        _("The link leads from one address to the next, too often to follow."),
+        _("Give the link where it ends."),
     ),
     "redirect_nowhere": Rule(
-        Cls.DEAD, "The link leads to something that is no web link.", "Give the file's own link, or upload the file."
+        Cls.DEAD,
+        _("The link leads to something that is no web link."),
+        _("Give the file's own link, or upload the file."),
     ),
     "redirect_downgrade": Rule(
-        Cls.DEAD, "The link leads from a secure to an insecure address.", "Give the link where it ends."
+        Cls.DEAD,
+        _("The link leads from a secure to an insecure address."),
+        _("Give the link where it ends."),
     ),
-    "empty_file": Rule(Cls.DEAD, "The file is empty.", "Export it again and upload it."),
-    "truncated": Rule(Cls.DEAD, "The file breaks off before its end.", "Export it again and upload it."),
+    "empty_file": Rule(Cls.DEAD, _("The file is empty."), _("Export it again and upload it.")),
+    "truncated": Rule(Cls.DEAD, _("The file breaks off before its end."), _("Export it again and upload it.")),
     "mp4_unfinished": Rule(
-        Cls.DEAD, "The video file is incomplete: its export was not finished.", "Export it again and upload it."
+        Cls.DEAD,
+        _("The video file is incomplete: its export was not finished."),
+        _("Export it again and upload it."),
     ),
     "tokportal_copy_ok": Rule(
-        Cls.OK, "It is TokPortal's own copy, and it is healthy.", "Ask the manager, or send the same file again."
+        Cls.OK,
+        _("It is TokPortal's own copy, and it is healthy."),
+        _("Ask the manager, or send the same file again."),
     ),
-    "works_for_us": Rule(Cls.OK, "It opens fine here.", "Send it again as a file of TokPortal's own."),
+    "works_for_us": Rule(Cls.OK, _("It opens fine here."), _("Send it again as a file of TokPortal's own.")),
     "story_not_repairable": Rule(
-        Cls.UNSURE, "TokPortal has no way to replace a story's picture.", "Talk to the manager or TokPortal's support."
+        Cls.UNSURE,
+        _("TokPortal has no way to replace a story's picture."),
+        _("Talk to the manager or TokPortal's support."),
     ),
-    "carousel_partial": Rule(Cls.WRONG, "Some images have a bad link.", "Replace just those; the whole list is sent."),
+    "carousel_partial": Rule(
+        Cls.WRONG,
+        _("Some images have a bad link."),
+        _("Replace just those; the whole list is sent."),
+    ),
     "not_checked": Rule(
-        Cls.UNSURE, "Its address shows nothing wrong.", "Open it yourself, or upload the file to be sure."
+        Cls.UNSURE,
+        _("Its address shows nothing wrong."),
+        _("Open it yourself, or upload the file to be sure."),
     ),
 }
 
@@ -152,12 +252,21 @@ class Verdict:
         """One sentence for a person; the time of an end is in UTC here, pages show it in the person's zone."""
         text = CATALOGUE[self.code].say
         if self.code == "signature_expired" and self.until:
-            text = f"This temporary link ran out on {self.until:%-d %B %Y, %H:%M} UTC."
+            text = gettext("This temporary link ran out on {until} UTC.").format(until=self._end)
         elif self.code == "signature_expires_soon" and self.until:
-            text = f"This link ends on {self.until:%-d %B, %H:%M} UTC, before the video is posted."
+            text = gettext("This link ends on {until} UTC, before the video is posted.").format(until=self._end)
         elif self.fact and self.code in _WITH_FACT:
-            text = _WITH_FACT[self.code].format(self.fact)
-        return f"Image {self.index} of {self.count}: {text}" if self.index else text
+            text = gettext(_WITH_FACT[self.code]).format(in_words(self.fact))
+        return (
+            gettext("Image {index} of {count}: {text}").format(index=self.index, count=self.count, text=text)
+            if self.index
+            else text
+        )
+
+    @property
+    def _end(self) -> str:
+        end = self.until.astimezone(UTC) if self.until else None
+        return f"{long_date_text(end)}, {end:%H:%M}" if end else ""
 
     @property
     def advice(self) -> str:
@@ -168,15 +277,15 @@ class Verdict:
 
 
 _WITH_FACT = {
-    "not_media": "This is {}.",
-    "html_instead_of_media": "It opens {}, not a media file.",
-    "http_refused": "The host refuses to give the file ({}).",
-    "rate_limited": "The host is busy and asks us to wait {}.",
-    "too_slow": "The host is slow: the whole file would take about {}.",
-    "tls_bad": "The site's certificate is not valid: {}.",
-    "truncated": "The file breaks off at {}.",
-    "works_for_us": "It opens fine here: {}.",
-    "tokportal_copy_ok": "It is TokPortal's own copy, and it is healthy: {}.",
+    "not_media": _("This is {}."),
+    "html_instead_of_media": _("It opens {}, not a media file."),
+    "http_refused": _("The host refuses to give the file ({})."),
+    "rate_limited": _("The host is busy and asks us to wait {}."),
+    "too_slow": _("The host is slow: the whole file would take about {}."),
+    "tls_bad": _("The site's certificate is not valid: {}."),
+    "truncated": _("The file breaks off at {}."),
+    "works_for_us": _("It opens fine here: {}."),
+    "tokportal_copy_ok": _("It is TokPortal's own copy, and it is healthy: {}."),
 }
 # The worst of a carousel's images speaks for it.
 SEVERITY = {Cls.OK: 0, Cls.UNSURE: 1, Cls.EXPIRING: 2, Cls.BLOCKED: 3, Cls.WRONG: 4, Cls.DEAD: 5}

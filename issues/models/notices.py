@@ -27,6 +27,7 @@ class Channel(models.Model):
     quiet_from = models.TimeField(null=True, blank=True)  # in `time_zone`
     quiet_until = models.TimeField(null=True, blank=True)
     time_zone = models.CharField(max_length=64, blank=True)  # empty: UTC
+    language = models.CharField(max_length=8, blank=True)  # of LANGUAGES; empty: its owner's, else English
     is_active = models.BooleanField(default=True)
     due_at = models.DateTimeField(null=True, blank=True)  # when what waits is put into a message
     reminded_on = models.DateField(null=True, blank=True)

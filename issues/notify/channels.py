@@ -5,16 +5,20 @@ from dataclasses import dataclass
 from datetime import time
 from zoneinfo import available_timezones
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from issues.audit import Actor, Changes, Event, Personal, Verb, record
 from issues.enums import ChannelKind, NoticeKind, Pace
 from issues.links.network import current_network
 from issues.links.urls import host_of
 from issues.models import AuditHead, Channel, Membership, Message, OutgoingCursor, Team
+from issues.notify.collect import language_of
 from issues.nudge import nudge
 from issues.problems import Refusal
 
@@ -44,6 +48,7 @@ class Wishes:
     quiet_from: time | None = None
     quiet_until: time | None = None
     time_zone: str = ""
+    language: str = ""
 
 
 def add_channel(*, team: Team, owner: Membership | None, wishes: Wishes, actor: Actor) -> Channel:
@@ -52,7 +57,10 @@ def add_channel(*, team: Team, owner: Membership | None, wishes: Wishes, actor: 
     with transaction.atomic():
         Team.objects.select_for_update(no_key=True).get(pk=team.pk)
         if Channel.objects.filter(team=team, owner=owner).count() >= MAX_CHANNELS:
-            raise Refusal(f"There are {MAX_CHANNELS} channels already: remove one first.", code="TOO_MANY_CHANNELS")
+            raise Refusal(
+                _("There are {count} channels already: remove one first.").format(count=MAX_CHANNELS),
+                code="TOO_MANY_CHANNELS",
+            )
         channel = _new(team, owner, wishes)
         changes: Changes = {"kind": [None, wishes.kind.value], "tells": [None, list(wishes.notices)]}
         record(team.pk, actor, [Event(Verb.CHANNEL_ADDED, label=_label(channel), changes=changes)])
@@ -61,7 +69,7 @@ def add_channel(*, team: Team, owner: Membership | None, wishes: Wishes, actor: 
 
 def first_channel(membership: Membership) -> None:
     """A new member hears by e-mail of what concerns him. Part of the caller's transaction and event."""
-    _new(membership.team, membership, Wishes(ChannelKind.EMAIL, "E-mail", "", USUAL, only_mine=True))
+    _new(membership.team, membership, Wishes(ChannelKind.EMAIL, _("E-mail"), "", USUAL, only_mine=True))
 
 
 def _new(team: Team, owner: Membership | None, wishes: Wishes) -> Channel:
@@ -74,7 +82,7 @@ def _new(team: Team, owner: Membership | None, wishes: Wishes) -> Channel:
 
 
 def _apply(channel: Channel, wishes: Wishes) -> None:
-    for name in ("name", "only_mine", "pace", "quiet_from", "quiet_until", "time_zone"):
+    for name in ("name", "only_mine", "pace", "quiet_from", "quiet_until", "time_zone", "language"):
         setattr(channel, name, getattr(wishes, name))
     channel.notices = [kind for kind in NoticeKind.values if kind in wishes.notices]
     if wishes.target:
@@ -91,19 +99,21 @@ def _label(channel: Channel) -> str | Personal:
 def _checked(wishes: Wishes, owner: Membership | None, *, has_target: bool = False) -> Wishes:
     name = " ".join(wishes.name.split())[:80]
     if not name:
-        raise Refusal("A channel needs a name.", code="NAME_MISSING")
+        raise Refusal(_("A channel needs a name."), code="NAME_MISSING")
     if not wishes.notices:
-        raise Refusal("Choose at least one thing to be told of.", code="NOTICES_MISSING")
+        raise Refusal(_("Choose at least one thing to be told of."), code="NOTICES_MISSING")
     if (wishes.quiet_from is None) != (wishes.quiet_until is None):
-        raise Refusal("Quiet hours need a beginning and an end.", code="QUIET_HOURS")
+        raise Refusal(_("Quiet hours need a beginning and an end."), code="QUIET_HOURS")
     if wishes.time_zone and wishes.time_zone not in available_timezones():
-        raise Refusal("This time zone is not known.", code="TIME_ZONE")
+        raise Refusal(_("This time zone is not known."), code="TIME_ZONE")
+    if wishes.language and wishes.language not in dict(settings.LANGUAGES):
+        raise Refusal(_("This language is not known."), code="LANGUAGE")
     target = wishes.target.strip()
     if target or not has_target:
         _check_target(wishes.kind, target, owner)
     return Wishes(
         wishes.kind, name, target, wishes.notices, wishes.only_mine and owner is not None, wishes.pace,
-        wishes.quiet_from, wishes.quiet_until, wishes.time_zone,
+        wishes.quiet_from, wishes.quiet_until, wishes.time_zone, wishes.language,
     )  # fmt: skip
 
 
@@ -111,25 +121,25 @@ def _check_target(kind: ChannelKind, target: str, owner: Membership | None) -> N
     if kind == ChannelKind.EMAIL:
         if owner is not None:
             if target and target.lower() != owner.user.email.lower():
-                raise Refusal("Your own channel goes to your own address.", code="TARGET")
+                raise Refusal(_("Your own channel goes to your own address."), code="TARGET")
             return
         try:
             validate_email(target)
         except ValidationError as error:
-            raise Refusal("This is no e-mail address.", code="TARGET") from error
+            raise Refusal(_("This is no e-mail address."), code="TARGET") from error
         return
     if not target.lower().startswith("https://") or len(target) > 1000:
-        raise Refusal("Give an address that starts with https://.", code="TARGET")
+        raise Refusal(_("Give an address that starts with https://."), code="TARGET")
     try:
         current_network().parse(target)
     except ValueError as error:
-        raise Refusal("This address cannot be reached from the internet.", code="TARGET") from error
+        raise Refusal(_("This address cannot be reached from the internet."), code="TARGET") from error
     host = host_of(target)
     wanted = HOSTS.get(kind)
     if wanted and not any(host == name or (name.startswith(".") and host.endswith(name)) for name in wanted):
-        raise Refusal(f"This is no webhook address of {kind.label}.", code="TARGET")
+        raise Refusal(_("This is no webhook address of {kind}.").format(kind=kind.label), code="TARGET")
     if wanted and not _is_complete(target):
-        raise Refusal(f"This is no complete webhook address of {kind.label}.", code="TARGET")
+        raise Refusal(_("This is no complete webhook address of {kind}.").format(kind=kind.label), code="TARGET")
 
 
 def _is_complete(target: str) -> bool:
@@ -166,6 +176,7 @@ def _told(channel: Channel) -> dict[str, object]:
         if channel.quiet_from and channel.quiet_until
         else None,
         "time_zone": channel.time_zone,
+        "language": channel.language,
         "active": channel.is_active,
     }
 
@@ -184,10 +195,13 @@ def remove_channel(*, channel: Channel, actor: Actor) -> None:
 def try_channel(*, channel: Channel, actor: Actor) -> Message:
     """Send a test message at once, whatever the hour."""
     with transaction.atomic():
+        with override(language_of(channel)):
+            subject = _("A test from TokDash for {team}").format(team=channel.team.name)
+            body = _("This is how TokDash will tell you what needs somebody. Nothing is to be done now.") + "\n"
         message = Message.objects.create(
             channel=channel,
-            subject=f"A test from TokDash for {channel.team.name}",
-            body="This is how TokDash will tell you what needs somebody. Nothing is to be done now.\n",
+            subject=subject,
+            body=body,
             next_try_at=timezone.now(),
         )
         record(channel.team_id, actor, [Event(Verb.CHANNEL_TRIED, label=_label(channel))])

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -124,6 +125,11 @@ def after_quiet(channel: Channel, moment: datetime) -> datetime:
 def zone_of(channel: Channel) -> ZoneInfo:
     """The channel's time zone: its own, its owner's, else UTC."""
     return ZoneInfo(channel.time_zone or (channel.owner.user.time_zone if channel.owner else "") or "UTC")
+
+
+def language_of(channel: Channel) -> str:
+    """The channel's language: its own, its owner's, else English."""
+    return channel.language or (channel.owner.user.language if channel.owner else "") or settings.LANGUAGE_CODE
 
 
 def visible_issues(channel: Channel) -> Q:

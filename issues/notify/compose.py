@@ -9,11 +9,13 @@ from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
+from django.utils.translation import gettext, ngettext, override
 
 from issues.enums import UNRESOLVED, NoticeKind
 from issues.links.catalogue import CATALOGUE
 from issues.models import Channel, Issue, Message, Notice
-from issues.notify.collect import after_quiet, visible_issues, zone_of
+from issues.notify.collect import after_quiet, language_of, visible_issues, zone_of
+from issues.wording import hour_text
 
 MOST = 2000  # notices in one message; the rest is in the next
 ROWS = 8  # of a group; the rest is behind a link
@@ -23,15 +25,23 @@ _ORDER = (
     NoticeKind.KEY_REFUSED, NoticeKind.BEHIND, NoticeKind.FAILED, NoticeKind.OVERDUE, NoticeKind.CALLED,
     NoticeKind.ASSIGNED, NoticeKind.NEW, NoticeKind.REMINDER,
 )  # fmt: skip
-_SAID = {
-    NoticeKind.KEY_REFUSED: ("refused key", "refused keys"),
-    NoticeKind.BEHIND: ("workspace behind", "workspaces behind"),
-    NoticeKind.FAILED: ("failed fix", "failed fixes"),
-    NoticeKind.OVERDUE: ("late", "late"),
-    NoticeKind.CALLED: ("note for you", "notes for you"),
-    NoticeKind.ASSIGNED: ("given to you", "given to you"),
-    NoticeKind.NEW: ("new issue", "new issues"),
-}
+
+
+def _said(kind: NoticeKind, count: int) -> str:
+    """`3 new issues`: a part of the subject."""
+    pattern = {
+        NoticeKind.KEY_REFUSED: ngettext("{count} refused key", "{count} refused keys", count),
+        NoticeKind.BEHIND: ngettext("{count} workspace behind", "{count} workspaces behind", count),
+        NoticeKind.FAILED: ngettext("{count} failed fix", "{count} failed fixes", count),
+        NoticeKind.OVERDUE: ngettext("{count} late", "{count} late", count),
+        NoticeKind.CALLED: ngettext("{count} note for you", "{count} notes for you", count),
+        NoticeKind.ASSIGNED: ngettext("{count} given to you", "{count} given to you", count),
+        NoticeKind.NEW: ngettext("{count} new issue", "{count} new issues", count),
+        NoticeKind.REMINDER: ngettext(
+            "{count} still open after the deadline", "{count} still open after the deadline", count
+        ),
+    }[kind]
+    return pattern.format(count=count)
 
 
 def compose_due() -> int:
@@ -58,7 +68,8 @@ def _compose(key: UUID) -> int:
             .order_by("pk")[:MOST]
         )
         told = [notice for notice in waiting if _is_worth_telling(notice)]
-        message = _message(channel, told) if told else None
+        with override(language_of(channel)):
+            message = _message(channel, told) if told else None
         Notice.objects.filter(pk__in=[notice.pk for notice in waiting]).update(settled_at=now)
         if message:
             message.save()
@@ -92,18 +103,20 @@ def _message(channel: Channel, notices: Sequence[Notice]) -> Message | None:
             late = list(_still_late(channel))
             if not late:
                 continue
-            heads.append(f"{len(late)} still open after the deadline")
-            parts.append(_section("Still open after the deadline", _groups(channel, late)))
+            heads.append(_said(kind, len(late)))
+            parts.append(_section(gettext("Still open after the deadline"), _groups(channel, late)))
             count += len(late)
             continue
-        heads.append(f"{len(found)} {_SAID[kind][len(found) != 1]}")
+        heads.append(_said(kind, len(found)))
         count += len(found)
         issues = [notice.issue for notice in found if notice.issue]
         lines = _groups(channel, issues) if issues else [_about_workspace(channel, notice) for notice in found]
-        parts.append(_section(NoticeKind(kind).label, lines))
+        parts.append(_section(str(kind.label), lines))
     if not parts:
         return None
-    parts.append(f"What you are told, and when: {_url('notifications', channel.team.slug)}\n")
+    parts.append(
+        gettext("What you are told, and when: {url}").format(url=_url("notifications", channel.team.slug)) + "\n"
+    )
     return Message(
         channel=channel,
         subject=f"{', '.join(heads)} · {channel.team.name}".replace("\n", " ").replace("\r", " ")[:200],
@@ -131,18 +144,23 @@ def _groups(channel: Channel, issues: Sequence[Issue]) -> list[str]:
     lines: list[str] = []
     for (host, verdict), same in sorted(causes.items(), key=lambda pair: (-len(pair[1]), pair[0])):
         rule = CATALOGUE.get(verdict)
-        what = rule.say if rule else "Not looked at yet."
-        lines.append(f"  {host or 'No link'}: {what}" + (f" ({len(same)})" if len(same) > 1 else ""))
+        what = rule.say if rule else gettext("Not looked at yet.")
+        lines.append(f"  {host or gettext('No link')}: {what}" + (f" ({len(same)})" if len(same) > 1 else ""))
         same.sort(key=lambda issue: (issue.deadline is None, issue.deadline or issue.opened_at, issue.pk))
         lines += [_line(channel, issue) for issue in same[:ROWS]]
         if len(same) > ROWS:
             query = urlencode({"host": host, "cause": verdict})
-            lines.append(f"    and {len(same) - ROWS} more: {_url('issues', channel.team.slug)}?{query}")
+            more = gettext("and {count} more: {url}").format(
+                count=len(same) - ROWS, url=f"{_url('issues', channel.team.slug)}?{query}"
+            )
+            lines.append(f"    {more}")
     return lines
 
 
 def _line(channel: Channel, issue: Issue) -> str:
-    due = f"due {issue.deadline.astimezone(zone_of(channel)):%a %-d %b %H:%M}" if issue.deadline else "no date"
+    due = gettext("no date")
+    if issue.deadline:
+        due = gettext("due {moment}").format(moment=hour_text(issue.deadline.astimezone(zone_of(channel))))
     url = _url("issue", channel.team.slug, issue.pk)
     return f"    {issue.video} #{issue.video.position} · {issue.video.bundle} · {due}\n      {url}"
 
@@ -151,7 +169,9 @@ def _about_workspace(channel: Channel, notice: Notice) -> str:
     if notice.workspace is None:
         return f"  {notice.detail}"
     page = "workspace_keys" if notice.kind == NoticeKind.KEY_REFUSED else "workspace"
-    what = "TokPortal refuses its key" if notice.kind == NoticeKind.KEY_REFUSED else "its checks are behind"
+    what = gettext("its checks are behind")
+    if notice.kind == NoticeKind.KEY_REFUSED:
+        what = gettext("TokPortal refuses its key")
     return f"  {notice.workspace.name}: {what}.\n    {_url(page, channel.team.slug, notice.workspace_id)}"
 
 

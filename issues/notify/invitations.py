@@ -7,10 +7,12 @@ from django.conf import settings
 from django.core.mail import send_mail
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext, override
 
 from issues.enums import InvitationState
 from issues.invitations import token_of
 from issues.models import Invitation
+from issues.wording import in_words, long_date_text
 
 logger = logging.getLogger(__name__)
 
@@ -38,15 +40,22 @@ def mail_invitations() -> int:
 
 
 def _mail(invitation: Invitation) -> None:
-    who = invitation.invited_by.get_full_name() if invitation.invited_by else "The operator"
-    page = settings.SITE_URL + reverse("invitation", args=[token_of(invitation)])
-    subject = f"{who} invites you to “{invitation.team}” on TokDash".replace("\n", " ").replace("\r", " ")
-    send_mail(
-        subject,
-        f"{who} invites you to the team “{invitation.team}” as {invitation.get_role_display().lower()}.\n\n"
-        "TokDash is where the team repairs videos that TokPortal's managers cannot download.\n\n"
-        f"Join here: {page}\n\nThe link works once, until {invitation.expires_at:%d %B %Y}. If you do not know the "
-        "team, do nothing.\n",
-        None,
-        [invitation.email],
-    )
+    """In the language of whoever invites: that of the person who is invited is not known yet."""
+    host = invitation.invited_by
+    with override((host.language if host else "") or settings.LANGUAGE_CODE):
+        names = {
+            "who": host.get_full_name() if host else gettext("The operator"),
+            "team": invitation.team,
+            "role": in_words(invitation.role),
+            "url": settings.SITE_URL + reverse("invitation", args=[token_of(invitation)]),
+            "day": long_date_text(invitation.expires_at),
+        }
+        subject = gettext("{who} invites you to “{team}” on TokDash")
+        parts = [
+            gettext("{who} invites you to the team “{team}” as {role}."),
+            gettext("TokDash is where the team repairs videos that TokPortal's managers cannot download."),
+            gettext("Join here: {url}"),
+            gettext("The link works once, until {day}. If you do not know the team, do nothing."),
+        ]
+    subject = " ".join(subject.format(**names).splitlines())
+    send_mail(subject, "\n\n".join(part.format(**names) for part in parts) + "\n", None, [invitation.email])

@@ -8,6 +8,8 @@ from django.core.mail import send_mail
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext, override
+from django.utils.translation import gettext_noop as _
 
 from issues.enums import Role, WorkspaceState
 from issues.models import Membership, Workspace
@@ -40,19 +42,21 @@ def tell_owners_of_refused_keys() -> int:
 
 def _tell(workspace: Workspace) -> None:
     owners = Membership.objects.filter(team=workspace.team, role=Role.OWNER, user__is_active=True)
-    addresses = list(owners.values_list("user__email", flat=True))
     page = settings.SITE_URL + reverse("workspace_keys", args=[workspace.team.slug, workspace.pk])
     if workspace.state == WorkspaceState.KEY_REFUSED:
-        what, effect = "key", "Nothing is checked there, and no fix is sent, until it is replaced."
         code = workspace.key_refused_code
+        what = _("TokPortal does not accept the key of the workspace “{workspace}” ({team}) any more: {code}.")
+        effect = _("Nothing is checked there, and no fix is sent, until it is replaced.")
     else:
-        what, effect = "second key, the one for fixes,", "Flags are still found, but no fix can be sent."
         code = workspace.write_key_refused_code
-    for address in addresses:
-        send_mail(
-            f"TokPortal refuses the key of “{workspace.name}”",
-            f"TokPortal does not accept the {what} of the workspace “{workspace.name}” ({workspace.team.name}) any "
-            f"more: {code}.\n\n{effect}\n\nReplace it here: {page}\n",
-            None,
-            [address],
+        what = _(
+            "TokPortal does not accept the second key, the one for fixes, of the workspace “{workspace}” ({team}) any "
+            "more: {code}."
         )
+        effect = _("Flags are still found, but no fix can be sent.")
+    names = {"workspace": workspace.name, "team": workspace.team.name, "code": code, "url": page}
+    for owner in owners.select_related("user"):
+        with override(owner.user.language or settings.LANGUAGE_CODE):
+            subject = gettext("TokPortal refuses the key of “{workspace}”").format(**names)
+            parts = [gettext(what), gettext(effect), gettext("Replace it here: {url}")]
+        send_mail(subject, "\n\n".join(parts).format(**names) + "\n", None, [owner.user.email])

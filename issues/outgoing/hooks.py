@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from issues.audit import Actor, Changes, Event, Verb, record
 from issues.audit.chain import moment_text
@@ -31,30 +32,30 @@ def add_hook(*, team: Team, name: str, url: str, types: Sequence[str], actor: Ac
         with transaction.atomic():
             Team.objects.select_for_update(no_key=True).get(pk=team.pk)
             if Hook.objects.filter(team=team).count() >= MAX_HOOKS:
-                raise Refusal(f"A team has at most {MAX_HOOKS} endpoints.", code="TOO_MANY_HOOKS")
+                raise Refusal(_("A team has at most {count} endpoints.").format(count=MAX_HOOKS), code="TOO_MANY_HOOKS")
             head = AuditHead.objects.get(team=team)
             OutgoingCursor.objects.get_or_create(team=team, defaults={"seq": head.seq})
             hook = Hook.objects.create(team=team, name=name, url=url, secret=secret, types=types, created_by=actor.user)
             changes: Changes = {"url": [None, shown_url(url)], "types": [None, types], "secret": [None, "set"]}
             record(team.pk, actor, [Event(Verb.HOOK_ADDED, label=name, changes=changes)])
     except IntegrityError as error:
-        raise Refusal(f"There is already an endpoint named “{name}”.", code="NAME_TAKEN") from error
+        raise Refusal(_("There is already an endpoint named “{name}”.").format(name=name), code="NAME_TAKEN") from error
     return hook, secret
 
 
 def _checked(name: str, url: str, types: Sequence[str]) -> tuple[str, str, list[str]]:
     name, url = " ".join(name.split())[:80], url.strip()
     if not name:
-        raise Refusal("An endpoint needs a name.", code="NAME_MISSING")
+        raise Refusal(_("An endpoint needs a name."), code="NAME_MISSING")
     if not url.lower().startswith("https://") or len(url) > 500:
-        raise Refusal("Give an address that starts with https://.", code="HOOK_URL")
+        raise Refusal(_("Give an address that starts with https://."), code="HOOK_URL")
     try:
         current_network().parse(url)
     except ValueError as error:
-        raise Refusal("This address cannot be reached from the internet.", code="HOOK_URL") from error
+        raise Refusal(_("This address cannot be reached from the internet."), code="HOOK_URL") from error
     chosen = [name for name in TYPES if name in types]
     if not chosen:
-        raise Refusal("Choose at least one kind of event.", code="HOOK_TYPES")
+        raise Refusal(_("Choose at least one kind of event."), code="HOOK_TYPES")
     return name, url, chosen
 
 
@@ -82,7 +83,7 @@ def change_hook(*, hook: Hook, name: str, url: str, types: Sequence[str], is_act
             current.save(update_fields=["name", "url", "types", "is_active", "stopped_code"])
             record(current.team_id, actor, [Event(Verb.HOOK_CHANGED, label=name, changes=changes)])
     except IntegrityError as error:
-        raise Refusal(f"There is already an endpoint named “{name}”.", code="NAME_TAKEN") from error
+        raise Refusal(_("There is already an endpoint named “{name}”.").format(name=name), code="NAME_TAKEN") from error
 
 
 def change_secret(*, hook: Hook, actor: Actor) -> str:

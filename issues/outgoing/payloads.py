@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from issues.audit import Verb
 from issues.audit.chain import moment_text
@@ -13,10 +14,10 @@ from issues.models import AuditEvent, Fix, Issue
 
 VERSION = "2026-11-01"
 TYPES = {
-    "issue.opened": "A flag was seen",
-    "issue.fixed": "Fixed and verified",
-    "issue.cleared": "The flag went away without a fix from here, or its bundle ended",
-    "issue.needs_human": "A fix was refused or stopped: somebody has to look",
+    "issue.opened": _("A flag was seen"),
+    "issue.fixed": _("Fixed and verified"),
+    "issue.cleared": _("The flag went away without a fix from here, or its bundle ended"),
+    "issue.needs_human": _("A fix was refused or stopped: somebody has to look"),
 }
 TYPE_OF = {
     Verb.ISSUE_OPENED.value: "issue.opened",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from issues.enums import UNFINISHED, BulkState, FixState, RowState
 from issues.fixes.outcomes import outcome_of
@@ -88,13 +89,13 @@ def _row(row: BulkRow) -> PlanRow:
 def _standing(row: BulkRow) -> tuple[str, str]:
     fix = row.fix
     if fix is None:
-        return ("waiting", "Goes out in a moment.") if row.state == RowState.CHOSEN else (row.state, row.message)
+        return ("waiting", _("Goes out in a moment.")) if row.state == RowState.CHOSEN else (row.state, row.message)
     if fix.state == FixState.SUCCEEDED:
-        return "done", "Fixed and verified."
+        return "done", _("Fixed and verified.")
     if fix.state in {FixState.QUEUED} and fix.first_sent_at is None:
-        return "waiting", "Waits for its turn."
+        return "waiting", _("Waits for its turn.")
     if fix.state in UNFINISHED:
-        return "moving", "Under way."
+        return "moving", _("Under way.")
     said = outcome_of(fix.code, fix.code_details.get("status", 0))
     status = "undone" if fix.code == "UNDONE" else "done" if fix.state == FixState.SUPERSEDED else "failed"
     return status, f"{said.say} {said.next_step}"

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db.models import Count, Min, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from issues.enums import UNRESOLVED, VerdictClass
 from issues.links.catalogue import CATALOGUE, Verdict
@@ -16,7 +17,7 @@ from issues.tokportal import constants as c
 
 PAGE_ROWS = 50
 
-SHOWN = {"active": "With a manager", "ended": "Ended", "all": "All"}
+SHOWN = {"active": gettext_noop("With a manager"), "ended": gettext_noop("Ended"), "all": gettext_noop("All")}
 
 
 @dataclass(frozen=True, slots=True)

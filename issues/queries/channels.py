@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
 from issues.links.urls import host_of
 from issues.models import Channel, Membership, Message
 from issues.sealed import SealError
@@ -34,7 +37,7 @@ def where_of(channel: Channel) -> str:
     try:
         target = channel.target.reveal() if channel.target else ""
     except SealError:
-        return "unreadable: give it anew"
+        return gettext("unreadable: give it anew")
     if channel.kind == "email":
         return target or (channel.owner.user.email if channel.owner else "")
     return host_of(target)
@@ -46,19 +49,19 @@ def messages_of(channel: Channel) -> Sequence[Message]:
 
 
 _CODES = {
-    "mail_refused": "the mail server did not take it",
-    "provider_refused": "the provider did not take it",
-    "target_unreadable": "its address cannot be read: give it anew",
-    "private_address": "its address is not public",
-    "timeout": "it did not answer in time",
-    "connection_failed": "it cannot be reached",
-    "dns_missing": "there is no such host",
-    "tls_bad": "its certificate is not in order",
+    "mail_refused": _("the mail server did not take it"),
+    "provider_refused": _("the provider did not take it"),
+    "target_unreadable": _("its address cannot be read: give it anew"),
+    "private_address": _("its address is not public"),
+    "timeout": _("it did not answer in time"),
+    "connection_failed": _("it cannot be reached"),
+    "dns_missing": _("there is no such host"),
+    "tls_bad": _("its certificate is not in order"),
 }
 
 
 def trouble_of(message: Message) -> str:
     """Why the last try failed, in words."""
     if message.code.startswith("answered_"):
-        return f"it answered {message.code.removeprefix('answered_')}"
+        return gettext("it answered {status}").format(status=message.code.removeprefix("answered_"))
     return _CODES.get(message.code, message.code)

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from issues.enums import UNRESOLVED, IssueState, VerdictClass
 from issues.models import Mention
@@ -15,14 +16,14 @@ MAX_TEXT = 100
 
 # The tabs, in order. What is snoozed is unresolved too, but out of sight.
 TABS = {
-    "open": "Open",
-    "snoozed": "Snoozed",
-    "fixed": "Fixed",
-    "ended": "Ended otherwise",
-    "all": "All",
+    "open": gettext_noop("Open"),
+    "snoozed": gettext_noop("Snoozed"),
+    "fixed": gettext_noop("Fixed"),
+    "ended": gettext_noop("Ended otherwise"),
+    "all": gettext_noop("All"),
 }
 UNRESOLVED_TABS = frozenset({"open", "snoozed"})
-WHO = {"me": "Mine", "nobody": "Nobody's", "called": "Where I am called"}
+WHO = frozenset({"me", "nobody", "called"})
 
 
 def tab_condition(tab: str, now: datetime) -> Q:

@@ -1,16 +1,20 @@
 """An event as a person reads it: one sentence, its changes, an icon."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
 from issues.audit import Verb
 from issues.audit.personal import People, people_of
 from issues.fixes.outcomes import outcome_of
 from issues.models import AuditEvent
+from issues.wording import hour_text, in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,7 @@ def _line(event: AuditEvent, people: People) -> Line:
     icon, tone = _ICONS.get(verb, ("point", "")) if verb else ("point", "")
     values, who, label = people.changes(event), people.name(event), people.label(event)
     changes = [
-        Change(_FIELD_NAMES.get(name, name.replace("_", " ")), _text(pair[0]), _text(pair[1]))
+        Change(_field_name(name), _text(pair[0]), _text(pair[1]))
         for name, pair in values.items()
         if isinstance(pair, list) and len(pair) == 2
     ]
@@ -120,23 +124,79 @@ class Told:
 
 
 _FIELD_NAMES = {
-    "target_publish_date": "publish from",
-    "target_publish_end_date": "publish until",
-    "by_observation": "seen by reading back",
-    "sweep_minutes": "minutes between looks",
-    "code": "answer",
-    "history_days": "days that history is kept",
-    "requires_two_factor": "two-factor required",
-    "place": "from",
-    "snoozed_until": "snoozed until",
+    "target_publish_date": _("publish from"),
+    "target_publish_end_date": _("publish until"),
+    "by_observation": _("seen by reading back"),
+    "sweep_minutes": _("minutes between looks"),
+    "code": _("answer"),
+    "history_days": _("days that history is kept"),
+    "requires_two_factor": _("two-factor required"),
+    "place": _("from"),
+    "snoozed_until": _("snoozed until"),
+    "sweep_wanted": _("look at everything asked for"),
+    # These are said as they are named.
+    "account": _("account"),
+    "active": _("active"),
+    "assignee": _("assignee"),
+    "base_url": _("base url"),
+    "by": _("by"),
+    "comment": _("comment"),
+    "days": _("days"),
+    "deadline": _("deadline"),
+    "dry_run": _("dry run"),
+    "email": _("email"),
+    "episode": _("episode"),
+    "event": _("event"),
+    "factor": _("factor"),
+    "files": _("files"),
+    "filter": _("filter"),
+    "filters": _("filters"),
+    "first_kept": _("first kept"),
+    "fixes": _("fixes"),
+    "format": _("format"),
+    "kind": _("kind"),
+    "lines": _("lines"),
+    "links": _("links"),
+    "max_age_minutes": _("max age minutes"),
+    "name": _("name"),
+    "only_mine": _("only mine"),
+    "owner": _("owner"),
+    "pace": _("pace"),
+    "password": _("password"),
+    "prepared": _("prepared"),
+    "quiet": _("quiet"),
+    "read_key": _("read key"),
+    "record": _("record"),
+    "role": _("role"),
+    "rows": _("rows"),
+    "secret": _("secret"),
+    "sessions": _("sessions"),
+    "state": _("state"),
+    "target": _("target"),
+    "team": _("team"),
+    "tells": _("tells"),
+    "text": _("text"),
+    "time_zone": _("time zone"),
+    "language": _("language"),
+    "types": _("types"),
+    "unchecked": _("unchecked"),
+    "url": _("url"),
+    "values": _("values"),
+    "who": _("who"),
+    "write_key": _("write key"),
 }
+
+
+def _field_name(name: str) -> str:
+    known = _FIELD_NAMES.get(name)
+    return gettext(known) if known else name.replace("_", " ")
 
 
 def _text(value: Any) -> str:
     if value is None or value == []:
         return "—"
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return gettext("yes") if value else gettext("no")
     if isinstance(value, list):
         return "\n".join(_text(entry) for entry in value)
     if isinstance(value, dict):
@@ -152,142 +212,183 @@ def _after(event: Told, name: str) -> Any:
 def _moment(text: Any) -> str:
     """A moment of the record as a person of this page reads it."""
     try:
-        return f"{timezone.localtime(datetime.fromisoformat(str(text))):%a %-d %b, %H:%M}"
+        return hour_text(timezone.localtime(datetime.fromisoformat(str(text))))
     except ValueError:
         return str(text)
+
+
+def _name(text: Any) -> str:
+    """A name without its address."""
+    return str(text).split(" <")[0]
 
 
 def _sentence(verb: Verb | None, event: Told) -> str:
     """What happened, without who: the page puts the name in front."""
     if verb is None:
         return event.verb
-    if verb == Verb.ISSUE_OPENED:
-        comment = _after(event, "comment")
-        again = _after(event, "episode")
-        text = "saw that the manager flagged the video"
-        text += f" again (time {again})" if again else ""
-        return f"{text}: “{comment}”" if comment else f"{text}, without a comment"
-    if verb == Verb.ISSUE_UPDATED:
-        comment = _after(event, "comment")
-        return f"saw that the manager now says: “{comment}”" if comment else "saw that the flagged video changed"
-    if verb == Verb.FIX_SUBMITTED:
-        links = _after(event, "links")
-        if isinstance(links, list) and links and _after(event, "prepared"):
-            return f"had prepared a replacement, which is sent now: {links[0]}"
-        if isinstance(links, list) and links:
-            return f"gave a new link: {links[0]}" if len(links) == 1 else f"gave {len(links)} new image links"
-        return "began to upload a replacement"
-    if verb == Verb.FIX_PREPARED:
-        links = _after(event, "links")
-        return f"prepared a replacement: {links[0]}" if isinstance(links, list) and links else "prepared a replacement"
-    if verb == Verb.FIX_UPLOADED:
-        files = _after(event, "files")
-        names = ", ".join(str(file.get("name")) for file in files) if isinstance(files, list) else "the file"
-        return f"uploaded {names}"
-    if verb == Verb.FIX_SUCCEEDED:
-        start, end = _after(event, "target_publish_date"), _after(event, "target_publish_end_date")
-        return f"read the video back: the flag is gone, publish dates are {start} to {end}"
-    if verb in {Verb.FIX_REJECTED, Verb.FIX_NEEDS_HUMAN, Verb.FIX_SUPERSEDED, Verb.FIX_CANCELLED}:
-        return f"{_PLAIN[verb]} {outcome_of(str(_after(event, 'code') or '')).say}"
+    pattern, values = _special(verb, event) or (_SAID[verb], {})
+    return gettext(pattern).format(label=event.label, **values)
+
+
+Said = tuple[str, dict[str, Any]]
+
+
+def _special(verb: Verb, event: Told) -> Said | None:
+    """Sentences that depend on what changed; `None` for those that are always the same."""
+    if verb in _WITH_VALUES:
+        pattern, fields = _WITH_VALUES[verb]
+        return pattern, {field: _after(event, field) for field in fields}
+    if verb in _WITH_ROLE:
+        return _WITH_ROLE[verb], {"role": in_words(str(_after(event, "role")))}
+    if verb in _WITH_OUTCOME:
+        return _WITH_OUTCOME[verb], {"why": outcome_of(str(_after(event, "code") or "")).say}
+    if verb in {Verb.ISSUE_OPENED, Verb.ISSUE_UPDATED}:
+        return _of_flag(verb, _after(event, "comment"), _after(event, "episode"))
+    if verb in {Verb.FIX_SUBMITTED, Verb.FIX_PREPARED, Verb.FIX_UPLOADED}:
+        return _of_fix(verb, event)
     if verb == Verb.ISSUE_ASSIGNED:
         to = _after(event, "assignee")
-        return f"gave the issue to {str(to).split(' <')[0]}" if to else "took the issue from its assignee"
-    if verb == Verb.ISSUE_SNOOZED:
-        return f"snoozed the issue until {_moment(_after(event, 'snoozed_until'))}"
-    if verb == Verb.NOTE_WRITTEN:
-        return f"noted: {_after(event, 'text') or ''}"
-    if verb == Verb.HISTORY_CUT:
-        first, days = _after(event, "first_kept"), _after(event, "days")
-        return f"let go of the events before number {first}: the team keeps {days} days"
-    if verb == Verb.HISTORY_DOUBTED:
-        return f"verified the record: it {_after(event, 'record')}"
-    if verb == Verb.MEMBER_INVITED:
-        return f"invited {event.label} as {_after(event, 'role')}"
-    if verb == Verb.TEAM_RULES_CHANGED:
-        return "changed the team's rules: " + ", ".join(
-            f"{_FIELD_NAMES.get(name, name)} {_text(before)} → {_text(after)}"
-            for name, (before, after) in event.changes.items()
+        return (
+            (_("gave the issue to {name}"), {"name": _name(to)}) if to else (_("took the issue from its assignee"), {})
         )
+    if verb == Verb.ISSUE_SNOOZED:
+        return _("snoozed the issue until {moment}"), {"moment": _moment(_after(event, "snoozed_until"))}
+    if verb == Verb.NOTE_WRITTEN:
+        return _("noted: {text}"), {"text": _after(event, "text") or ""}
+    if verb == Verb.HISTORY_DOUBTED:
+        return _of_doubt(str(_after(event, "record")))
+    if verb == Verb.TEAM_RULES_CHANGED:
+        rules = ", ".join(
+            f"{_field_name(name)} {_text(before)} → {_text(after)}" for name, (before, after) in event.changes.items()
+        )
+        return _("changed the team's rules: {rules}"), {"rules": rules}
     if verb in {Verb.TWO_FACTOR_ADDED, Verb.TWO_FACTOR_REMOVED}:
-        return f"{_PLAIN[verb]} ({_after(event, 'factor') or 'all'})"
-    if verb in {Verb.MEMBER_ADDED, Verb.MEMBER_ROLE_CHANGED}:
-        return f"{_PLAIN[verb]} {event.label} as {_after(event, 'role')}"
-    if verb == Verb.BULK_PLANNED:
-        return f"planned {_after(event, 'rows')} fixes: {event.label}"
-    if verb == Verb.BULK_STARTED:
-        return f"sent {_after(event, 'fixes')} fixes in one go: {event.label}"
-    if verb == Verb.BULK_UNDONE:
-        return f"took back {_after(event, 'fixes')} fixes before they went out: {event.label}"
-    if verb in _WITH_LABEL or verb.value.startswith(("workspace.", "webhook.", "hook.", "channel.")):
-        return f"{_PLAIN[verb]} {event.label}"
-    return _PLAIN[verb]
+        factor = str(_after(event, "factor") or "all")
+        pattern = _("added a second factor ({factor})")
+        if verb == Verb.TWO_FACTOR_REMOVED:
+            pattern = _("removed a second factor ({factor})")
+        return pattern, {"factor": in_words(factor)}
+    return None
 
 
-# The label ends the sentence.
-_WITH_LABEL = {
-    Verb.MEMBER_REMOVED, Verb.TEAM_CREATED, Verb.MEMBER_INVITATION_REVOKED, Verb.MEMBER_ERASED,
-    Verb.TEAM_OWNER_CHANGED, Verb.TEAM_RENAMED, Verb.VIEW_SAVED, Verb.VIEW_REMOVED,
-}  # fmt: skip
+def _of_flag(verb: Verb, comment: Any, again: Any) -> Said:
+    values = {"comment": comment, "number": again}
+    if verb == Verb.ISSUE_UPDATED:
+        return (
+            _("saw that the manager now says: “{comment}”") if comment else _("saw that the flagged video changed")
+        ), values
+    if again:
+        pattern = _("saw that the manager flagged the video again (time {number}), without a comment")
+        if comment:
+            pattern = _("saw that the manager flagged the video again (time {number}): “{comment}”")
+        return pattern, values
+    pattern = _("saw that the manager flagged the video, without a comment")
+    return (_("saw that the manager flagged the video: “{comment}”") if comment else pattern), values
 
-_PLAIN = {
-    Verb.TEAM_CREATED: "created the team",
-    Verb.MEMBER_ADDED: "added",
-    Verb.MEMBER_ROLE_CHANGED: "changed the role of",
-    Verb.MEMBER_REMOVED: "removed",
-    Verb.WORKSPACE_CONNECTED: "connected the workspace",
-    Verb.WORKSPACE_CHANGED: "changed the workspace",
-    Verb.WORKSPACE_KEY_CHANGED: "replaced the key of",
-    Verb.WORKSPACE_KEY_REFUSED: "found that TokPortal refuses the key of",
-    Verb.WORKSPACE_PAUSED: "paused",
-    Verb.WORKSPACE_RESUMED: "resumed",
-    Verb.ISSUE_FIXED: "closed the issue as fixed",
-    Verb.ISSUE_CLEARED: "saw that the flag is gone without a fix from here",
-    Verb.ISSUE_MOOT: "closed the issue: its bundle has ended",
-    Verb.FIX_WITHDRAWN: "withdrew the prepared replacement",
-    Verb.FIX_COPYING: "began to copy the file to TokPortal's storage",
-    Verb.ISSUE_CLAIMED: "took the issue on",
-    Verb.ISSUE_RELEASED: "let go of the issue",
-    Verb.ISSUE_ASSIGNED: "gave the issue to somebody",
-    Verb.ISSUE_SNOOZED: "snoozed the issue",
-    Verb.ISSUE_WOKEN: "brought the issue back into the queue",
-    Verb.VIEW_SAVED: "saved the view",
-    Verb.VIEW_REMOVED: "removed the view",
-    Verb.WEBHOOK_REGISTERED: "registered the webhook of",
-    Verb.WEBHOOK_ROTATED: "changed the webhook secret of",
-    Verb.WEBHOOK_REMOVED: "removed the webhook of",
-    Verb.HOOK_ADDED: "added the endpoint",
-    Verb.HOOK_CHANGED: "changed the endpoint",
-    Verb.HOOK_REMOVED: "removed the endpoint",
-    Verb.HOOK_TRIED: "sent a test event to the endpoint",
-    Verb.HOOK_REPLAYED: "had an event delivered again to the endpoint",
-    Verb.CHANNEL_ADDED: "added the notification channel",
-    Verb.CHANNEL_CHANGED: "changed the notification channel",
-    Verb.CHANNEL_REMOVED: "removed the notification channel",
-    Verb.CHANNEL_TRIED: "sent a test message to the channel",
-    Verb.FIX_SENT: "began to send the fix to TokPortal",
-    Verb.FIX_DELAYED: "could not send the fix yet; it is tried again by itself",
-    Verb.FIX_ACCEPTED: "got TokPortal's acceptance",
-    Verb.FIX_REJECTED: "could not fix it.",
-    Verb.FIX_NEEDS_HUMAN: "stopped: a person has to look.",
-    Verb.FIX_SUPERSEDED: "ended the fix.",
-    Verb.FIX_CANCELLED: "cancelled the fix.",
-    Verb.HISTORY_EXPORTED: "exported the history",
-    Verb.HISTORY_ADOPTED: "signed the first checkpoint of the record",
-    Verb.TEAM_RENAMED: "renamed the team to",
-    Verb.TEAM_OWNER_CHANGED: "handed the ownership over to",
-    Verb.MEMBER_INVITATION_REVOKED: "withdrew the invitation of",
-    Verb.MEMBER_ERASED: "erased the personal data of a former member from the history",
-    Verb.PROFILE_CHANGED: "changed name or time zone",
-    Verb.LOGGED_IN: "logged in",
-    Verb.LOGGED_OUT: "logged out",
-    Verb.LOGIN_FAILED: "could not be logged in: wrong password or code",
-    Verb.PASSWORD_CHANGED: "changed the password",
-    Verb.EMAIL_CHANGED: "changed the e-mail address",
-    Verb.TWO_FACTOR_ADDED: "added a second factor",
-    Verb.TWO_FACTOR_REMOVED: "removed a second factor",
-    Verb.RECOVERY_CODES_MADE: "made new recovery codes",
-    Verb.SESSION_ENDED: "ended other sessions",
-    Verb.SIGN_ON_CONNECTED: "connected single sign-on",
-    Verb.SIGN_ON_REMOVED: "removed single sign-on",
-    Verb.WORKSPACE_SWEEP_WANTED: "asked for a look at everything in",
+
+def _of_fix(verb: Verb, event: Told) -> Said:
+    if verb == Verb.FIX_UPLOADED:
+        files = _after(event, "files")
+        names = ", ".join(str(file.get("name")) for file in files) if isinstance(files, list) else ""
+        return (_("uploaded {names}"), {"names": names}) if names else (_("uploaded the file"), {})
+    links = _after(event, "links")
+    if not isinstance(links, list) or not links:
+        return (_("prepared a replacement") if verb == Verb.FIX_PREPARED else _("began to upload a replacement")), {}
+    values = {"link": links[0], "count": len(links)}
+    if verb == Verb.FIX_PREPARED:
+        return _("prepared a replacement: {link}"), values
+    if _after(event, "prepared"):
+        return _("had prepared a replacement, which is sent now: {link}"), values
+    return (_("gave a new link: {link}") if len(links) == 1 else _("gave {count} new image links")), values
+
+
+_BREAK = re.compile(r"does not hold from event (\d+) on: (.*)", re.DOTALL)
+
+
+def _of_doubt(record: str) -> Said:
+    found = _BREAK.fullmatch(record)
+    if not found:
+        return _("verified the record: it holds"), {}
+    pattern = _("verified the record: it does not hold from event {number} on: {reason}")
+    return pattern, {"number": found[1], "reason": in_words(found[2])}
+
+
+_WITH_VALUES = {
+    Verb.FIX_SUCCEEDED: (
+        _(
+            "read the video back: the flag is gone, publish dates are {target_publish_date} "
+            "to {target_publish_end_date}"
+        ),
+        ("target_publish_date", "target_publish_end_date"),
+    ),
+    Verb.HISTORY_CUT: (
+        _("let go of the events before number {first_kept}: the team keeps {days} days"),
+        ("first_kept", "days"),
+    ),
+    Verb.BULK_PLANNED: (_("planned {rows} fixes: {label}"), ("rows",)),
+    Verb.BULK_STARTED: (_("sent {fixes} fixes in one go: {label}"), ("fixes",)),
+    Verb.BULK_UNDONE: (_("took back {fixes} fixes before they went out: {label}"), ("fixes",)),
+}
+_WITH_ROLE = {
+    Verb.MEMBER_INVITED: _("invited {label} as {role}"),
+    Verb.MEMBER_ADDED: _("added {label} as {role}"),
+    Verb.MEMBER_ROLE_CHANGED: _("changed the role of {label} to {role}"),
+}
+_WITH_OUTCOME = {
+    Verb.FIX_REJECTED: _("could not fix it. {why}"),
+    Verb.FIX_NEEDS_HUMAN: _("stopped: a person has to look. {why}"),
+    Verb.FIX_SUPERSEDED: _("ended the fix. {why}"),
+    Verb.FIX_CANCELLED: _("cancelled the fix. {why}"),
+}
+_SAID = {
+    Verb.TEAM_CREATED: _("created the team {label}"),
+    Verb.TEAM_RENAMED: _("renamed the team to {label}"),
+    Verb.TEAM_OWNER_CHANGED: _("handed the ownership over to {label}"),
+    Verb.MEMBER_REMOVED: _("removed {label}"),
+    Verb.MEMBER_INVITATION_REVOKED: _("withdrew the invitation of {label}"),
+    Verb.MEMBER_ERASED: _("erased the personal data of a former member from the history"),
+    Verb.WORKSPACE_CONNECTED: _("connected the workspace {label}"),
+    Verb.WORKSPACE_CHANGED: _("changed the workspace {label}"),
+    Verb.WORKSPACE_KEY_CHANGED: _("replaced the key of {label}"),
+    Verb.WORKSPACE_KEY_REFUSED: _("found that TokPortal refuses the key of {label}"),
+    Verb.WORKSPACE_PAUSED: _("paused {label}"),
+    Verb.WORKSPACE_RESUMED: _("resumed {label}"),
+    Verb.WORKSPACE_SWEEP_WANTED: _("asked for a look at everything in {label}"),
+    Verb.WEBHOOK_REGISTERED: _("registered the webhook of {label}"),
+    Verb.WEBHOOK_ROTATED: _("changed the webhook secret of {label}"),
+    Verb.WEBHOOK_REMOVED: _("removed the webhook of {label}"),
+    Verb.HOOK_ADDED: _("added the endpoint {label}"),
+    Verb.HOOK_CHANGED: _("changed the endpoint {label}"),
+    Verb.HOOK_REMOVED: _("removed the endpoint {label}"),
+    Verb.HOOK_TRIED: _("sent a test event to the endpoint {label}"),
+    Verb.HOOK_REPLAYED: _("had an event delivered again to the endpoint {label}"),
+    Verb.CHANNEL_ADDED: _("added the notification channel {label}"),
+    Verb.CHANNEL_CHANGED: _("changed the notification channel {label}"),
+    Verb.CHANNEL_REMOVED: _("removed the notification channel {label}"),
+    Verb.CHANNEL_TRIED: _("sent a test message to the channel {label}"),
+    Verb.VIEW_SAVED: _("saved the view {label}"),
+    Verb.VIEW_REMOVED: _("removed the view {label}"),
+    Verb.ISSUE_FIXED: _("closed the issue as fixed"),
+    Verb.ISSUE_CLEARED: _("saw that the flag is gone without a fix from here"),
+    Verb.ISSUE_MOOT: _("closed the issue: its bundle has ended"),
+    Verb.ISSUE_CLAIMED: _("took the issue on"),
+    Verb.ISSUE_RELEASED: _("let go of the issue"),
+    Verb.ISSUE_WOKEN: _("brought the issue back into the queue"),
+    Verb.FIX_WITHDRAWN: _("withdrew the prepared replacement"),
+    Verb.FIX_COPYING: _("began to copy the file to TokPortal's storage"),
+    Verb.FIX_SENT: _("began to send the fix to TokPortal"),
+    Verb.FIX_DELAYED: _("could not send the fix yet; it is tried again by itself"),
+    Verb.FIX_ACCEPTED: _("got TokPortal's acceptance"),
+    Verb.HISTORY_EXPORTED: _("exported the history"),
+    Verb.HISTORY_ADOPTED: _("signed the first checkpoint of the record"),
+    Verb.PROFILE_CHANGED: _("changed the profile"),
+    Verb.LOGGED_IN: _("logged in"),
+    Verb.LOGGED_OUT: _("logged out"),
+    Verb.LOGIN_FAILED: _("could not be logged in: wrong password or code"),
+    Verb.PASSWORD_CHANGED: _("changed the password"),
+    Verb.EMAIL_CHANGED: _("changed the e-mail address"),
+    Verb.RECOVERY_CODES_MADE: _("made new recovery codes"),
+    Verb.SESSION_ENDED: _("ended other sessions"),
+    Verb.SIGN_ON_CONNECTED: _("connected single sign-on"),
+    Verb.SIGN_ON_REMOVED: _("removed single sign-on"),
 }

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from django.db.models import Count, Q
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
 from issues.enums import DeliveryState
 from issues.models import Hook, HookDelivery, Team
@@ -51,24 +53,25 @@ def deliveries_of(hook: Hook) -> Sequence[HookDelivery]:
     return list(HookDelivery.objects.filter(hook=hook).order_by("-created_at")[:SHOWN])
 
 
+_("not tried yet")
 _CODES = {
-    "private_address": "its address is not public",
-    "malformed": "its address is none",
-    "odd_port": "its port is not asked",
-    "dns_missing": "there is no such host",
-    "dns_failed": "its name could not be resolved",
-    "names_unavailable": "our own name resolution does not work",
-    "tls_bad": "its certificate is not in order",
-    "tls_failed": "no secure connection came about",
-    "timeout": "it did not answer in time",
-    "connection_failed": "it cannot be reached",
-    "not_http": "its answer was unreadable",
-    "secret_unreadable": "its secret cannot be read: give it a new one",
+    "private_address": _("its address is not public"),
+    "malformed": _("its address is none"),
+    "odd_port": _("its port is not asked"),
+    "dns_missing": _("there is no such host"),
+    "dns_failed": _("its name could not be resolved"),
+    "names_unavailable": _("our own name resolution does not work"),
+    "tls_bad": _("its certificate is not in order"),
+    "tls_failed": _("no secure connection came about"),
+    "timeout": _("it did not answer in time"),
+    "connection_failed": _("it cannot be reached"),
+    "not_http": _("its answer was unreadable"),
+    "secret_unreadable": _("its secret cannot be read: give it a new one"),
 }
 
 
 def answer_of(delivery: HookDelivery) -> str:
     """What the last try gave, in words."""
     if delivery.status is not None:
-        return f"answered {delivery.status}"
-    return _CODES.get(delivery.code, delivery.code or "not tried yet")
+        return gettext("answered {status}").format(status=delivery.status)
+    return gettext(_CODES.get(delivery.code, delivery.code) or "not tried yet")

@@ -11,22 +11,28 @@ from datetime import date, datetime, time, timedelta
 from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_noop
 
 from issues.audit.export import safe_cell
 from issues.enums import UNRESOLVED, FixState, IssueState
 from issues.models import Fix, Issue, Membership, Team, Workspace
 
-PERIODS = {7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
+PERIODS = {
+    7: gettext_noop("Last 7 days"),
+    30: gettext_noop("Last 30 days"),
+    90: gettext_noop("Last 90 days"),
+    365: gettext_noop("Last 12 months"),
+}
 USUAL = 30
 TOP = 10
 # Upper ends of the classes of "how long fixes took", in seconds; the last class is open.
 CLASSES = (
-    ("under 15 min", 15 * 60),
-    ("15 min – 1 h", 3600),
-    ("1 – 4 h", 4 * 3600),
-    ("4 – 24 h", 24 * 3600),
-    ("1 – 3 d", 3 * 24 * 3600),
-    ("longer", None),
+    (gettext_noop("under 15 min"), 15 * 60),
+    (gettext_noop("15 min – 1 h"), 3600),
+    (gettext_noop("1 – 4 h"), 4 * 3600),
+    (gettext_noop("4 – 24 h"), 24 * 3600),
+    (gettext_noop("1 – 3 d"), 3 * 24 * 3600),
+    (gettext_noop("longer"), None),
 )
 
 
@@ -185,14 +191,14 @@ def _spread(rows: QuerySet[Issue], field: str) -> Spread:
 
 def _classes(fixed: QuerySet[Issue]) -> list[tuple[str, int]]:
     wanted, lower = {}, timedelta(0)
-    for number, (_, end) in enumerate(CLASSES):
+    for number, (_label, end) in enumerate(CLASSES):
         condition = Q(took__gte=lower)
         if end is not None:
             lower = timedelta(seconds=end)
             condition &= Q(took__lt=lower)
         wanted[f"class_{number}"] = Count("pk", filter=condition)
     counts = fixed.annotate(took=_TOOK).aggregate(**wanted)
-    return [(label, counts[f"class_{number}"]) for number, (label, _) in enumerate(CLASSES)]
+    return [(gettext(label), counts[f"class_{number}"]) for number, (label, _end) in enumerate(CLASSES)]
 
 
 def _breaks(seen: QuerySet[Issue], by: str) -> list[Breaks]:
@@ -206,7 +212,7 @@ def _breaks(seen: QuerySet[Issue], by: str) -> list[Breaks]:
         )
         .order_by("-count", by)[:TOP]
     )
-    return [Breaks(row[by] or "(no title)", row["count"], row["again"], row["open"]) for row in rows]
+    return [Breaks(row[by] or gettext("(no title)"), row["count"], row["again"], row["open"]) for row in rows]
 
 
 def _people(team: Team, filters: InsightFilters, since: datetime, now: datetime) -> list[Load]:
@@ -243,7 +249,7 @@ def _people(team: Team, filters: InsightFilters, since: datetime, now: datetime)
         )
     rest = sum(row["n"] for key, row in done.items() if key not in known)
     if rest:
-        found.append(Load("Former members and TokDash itself", 0, 0, rest, None))
+        found.append(Load(gettext("Former members and TokDash itself"), 0, 0, rest, None))
     return found
 
 

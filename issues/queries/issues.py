@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from issues.checks.store import known_looks, verdict_of, worst
 from issues.enums import FixState
@@ -99,8 +100,10 @@ class Step:
 
 def steps_of(fix: Fix) -> list[Step]:
     """Queued (or uploading) → sending → accepted → verified."""
-    first = {"video_file": "Uploading", "image_files": "Uploading", "rehost": "Copying"}.get(fix.kind, "Queued")
-    labels = [first, "Sending", "Checking", "Verified"]
+    first = {"video_file": _("Uploading"), "image_files": _("Uploading"), "rehost": _("Copying")}.get(
+        fix.kind, _("Queued")
+    )
+    labels = [first, _("Sending"), _("Checking"), _("Verified")]
     order = {
         FixState.QUEUED: 0, FixState.UPLOADING: 0, FixState.FETCHING: 0, FixState.UPLOADED: 1, FixState.SENDING: 1,
         FixState.VERIFYING: 2, FixState.SUCCEEDED: 4,

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db.models import Count, F, Min, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_noop
 
 from issues.enums import CAN_EDIT, IssueState, VerdictClass
 from issues.links.verdicts import link_end
@@ -55,14 +56,18 @@ class IssueList:
     unfiltered: int  # in this tab, without them
     snoozed: int  # out of sight now, whatever the filters
 
+    @property
+    def tab_label(self) -> str:
+        return next((tab.label for tab in self.tabs if tab.is_current), "")
+
 
 BUILT_IN = (
-    ("Everything open", IssueFilters()),
-    ("Mine", IssueFilters(who="me")),
-    ("Nobody's", IssueFilters(who="nobody")),
-    ("Late", IssueFilters(due="late")),
+    (gettext_noop("Everything open"), IssueFilters()),
+    (gettext_noop("Mine"), IssueFilters(who="me")),
+    (gettext_noop("Nobody's"), IssueFilters(who="nobody")),
+    (gettext_noop("Late"), IssueFilters(due="late")),
 )
-CALLED = ("Where I am called", IssueFilters(tab="all", who="called"))
+CALLED = (gettext_noop("Where I am called"), IssueFilters(tab="all", who="called"))
 
 
 def list_issues(membership: Membership, filters: IssueFilters, *, after: str = "") -> IssueList:
@@ -72,7 +77,7 @@ def list_issues(membership: Membership, filters: IssueFilters, *, after: str = "
     narrowed = filters.condition(user, now)
     saved = saved_views_of(membership)
     offered = [
-        *((name, found, None) for name, found in (*BUILT_IN, CALLED)),
+        *((gettext(name), found, None) for name, found in (*BUILT_IN, CALLED)),
         *((view.name, IssueFilters.read(view.query), view) for view in saved),
     ]
     counts = _counts(base, filters, narrowed, [found for _, found, _ in offered], user, now)
@@ -94,7 +99,7 @@ def list_issues(membership: Membership, filters: IssueFilters, *, after: str = "
     )
     page = _urgent_first(found, after) if filters.tab in UNRESOLVED_TABS else _latest_first(found, after)
     tabs = [
-        Tab(label, filters.in_tab(name).address, counts[f"tab_{name}"], name == filters.tab)
+        Tab(gettext(label), filters.in_tab(name).address, counts[f"tab_{name}"], name == filters.tab)
         for name, label in TABS.items()
     ]
     return IssueList(page, tabs, views, counts[f"tab_{filters.tab}"], counts["unfiltered"], counts["asleep"])
@@ -243,7 +248,7 @@ class Choices:
     platforms: Sequence[str]
     countries: Sequence[str]
     people: Sequence[User]
-    verdicts: Sequence[tuple[str, str]] = field(default_factory=lambda: VerdictClass.choices)
+    verdicts: Sequence[tuple[str, str]] = field(default_factory=list)
 
 
 def filter_choices(team: Team) -> Choices:
@@ -259,7 +264,7 @@ def filter_choices(team: Team) -> Choices:
         platforms=sorted({pair[1] for pair in pairs if pair[1]}),
         countries=sorted({pair[2] for pair in pairs if pair[2]}),
         people=editors_of(team),
-        verdicts=[(value, label) for value, label in VerdictClass.choices if value in used],
+        verdicts=[(value, str(label)) for value, label in VerdictClass.choices if value in used],
     )
 
 

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 from django.db.models import Sum
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
 from issues.models import SyncMinute, SyncRun, WebhookEndpoint, WebhookEvent, Workspace
 from issues.queries.freshness import WorkspaceFreshness, freshness_of_workspace
@@ -85,9 +87,11 @@ def sync_page(workspace: Workspace) -> SyncPage:
         limit=limit,
         used_share=min(used, 1.0),
         charts=[
-            _chart("Requests a minute", "", [(row.minute, row.requests) for row in hour], now, top=float(limit)),
-            _chart("Expected delay", "s", [(row.minute, row.expected_delay) for row in hour], now),
-            _chart("Flags found", "", [(row.minute, row.opened) for row in hour], now),
+            _chart(
+                gettext("Requests a minute"), "", [(row.minute, row.requests) for row in hour], now, top=float(limit)
+            ),
+            _chart(gettext("Expected delay"), "s", [(row.minute, row.expected_delay) for row in hour], now),
+            _chart(gettext("Flags found"), "", [(row.minute, row.opened) for row in hour], now),
         ],
         rounds=list(SyncRun.objects.filter(workspace=workspace).order_by("-started_at")[:ROUNDS]),
         day=_sums(workspace, now - timedelta(days=1)),
@@ -133,15 +137,16 @@ class WebhooksPage:
     @property
     def refusal(self) -> str:
         """Why a delivery was refused lately, in plain words."""
-        return _REFUSALS.get(self.endpoint.last_refusal, "") if self.endpoint else ""
+        sentence = _REFUSALS.get(self.endpoint.last_refusal) if self.endpoint else None
+        return gettext(sentence) if sentence else ""
 
 
 _REFUSALS = {
-    "forged": "its signature does not fit: it is not TokPortal's, or the secret was changed elsewhere",
-    "late": "it was signed more than five minutes before: one of the clocks is wrong, or it was held up",
-    "early": "it was signed in the future: one of the clocks is wrong",
-    "unsigned": "it had no signature",
-    "unreadable": "it was signed, but it is no event",
+    "forged": _("its signature does not fit: it is not TokPortal's, or the secret was changed elsewhere"),
+    "late": _("it was signed more than five minutes before: one of the clocks is wrong, or it was held up"),
+    "early": _("it was signed in the future: one of the clocks is wrong"),
+    "unsigned": _("it had no signature"),
+    "unreadable": _("it was signed, but it is no event"),
 }
 
 

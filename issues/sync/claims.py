@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from issues.enums import SyncState, WorkspaceState
 from issues.models import SyncRun, Workspace
@@ -58,10 +59,13 @@ def claim_workspace(workspace: Workspace) -> Workspace:
         current = Workspace.objects.select_related("team").get(pk=workspace.pk)
         if not claimed:
             if current.state == WorkspaceState.PAUSED:
-                raise Refusal(f"The workspace “{current.name}” is paused.", code="PAUSED")
+                raise Refusal(_("The workspace “{name}” is paused.").format(name=current.name), code="PAUSED")
             if current.state == WorkspaceState.KEY_REFUSED:
-                raise Refusal(f"TokPortal refuses the key of “{current.name}”: replace it.", code="KEY_REFUSED")
-            raise SweepRunningError(f"“{current.name}” is being looked at already.")
+                raise Refusal(
+                    _("TokPortal refuses the key of “{name}”: replace it.").format(name=current.name),
+                    code="KEY_REFUSED",
+                )
+            raise SweepRunningError(_("“{name}” is being looked at already.").format(name=current.name))
     return current
 
 

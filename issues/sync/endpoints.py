@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from issues.audit import Actor, Changes, Event, Verb, record
 from issues.models import WebhookEndpoint, WebhookEvent, Workspace
@@ -57,14 +58,14 @@ def _asking(workspace: Workspace) -> Iterator[_Ask]:
 
 def _problem(error: TokPortalError) -> str:
     if isinstance(error, ForbiddenError):
-        return "The key may not manage webhooks: it needs the scope “write” or “*”."
+        return _("The key may not manage webhooks: it needs the scope “write” or “*”.")
     if isinstance(error, KeyRefusedError):
         return key_problem(error)
     if isinstance(error, InvalidRequestError):
-        return (
-            f"TokPortal does not accept this address ({error.code}): it must be reachable from the internet by HTTPS."
-        )
-    return f"TokPortal did not do it. {sentence_of(error.code)}"
+        return _(
+            "TokPortal does not accept this address ({code}): it must be reachable from the internet by HTTPS."
+        ).format(code=error.code)
+    return _("TokPortal did not do it. {why}").format(why=sentence_of(error.code))
 
 
 def register_endpoint(*, workspace: Workspace, actor: Actor) -> WebhookEndpoint:
@@ -76,7 +77,7 @@ def register_endpoint(*, workspace: Workspace, actor: Actor) -> WebhookEndpoint:
     url = endpoint_url(workspace)
     if not is_secure_or_local(url):
         raise Refusal(
-            "TokPortal delivers to https:// addresses only: set TOKDASH_SITE_URL to the address of this site.",
+            _("TokPortal delivers to https:// addresses only: set TOKDASH_SITE_URL to the address of this site."),
             code="SITE_URL_INSECURE",
         )
     former = WebhookEndpoint.objects.filter(workspace=workspace).first()
@@ -89,7 +90,7 @@ def register_endpoint(*, workspace: Workspace, actor: Actor) -> WebhookEndpoint:
         made = ask(lambda client: client.create_webhook(url=url, events=c.WEBHOOK_EVENTS, description=DESCRIPTION))
         if not made.signing_secret:
             ask(lambda client: client.delete_webhook(made.id))
-            raise Refusal("TokPortal told no signing secret, so nothing was registered.", code="NO_SECRET")
+            raise Refusal(_("TokPortal told no signing secret, so nothing was registered."), code="NO_SECRET")
         endpoint = _save_endpoint(workspace, former, made.id, url, Secret(made.signing_secret), actor)
         for webhook_id in [*leftovers, *([former.tokportal_id] if former else [])]:
             ask(partial(TokPortalClient.delete_webhook, webhook_id=webhook_id))
@@ -133,12 +134,12 @@ def try_endpoint(*, workspace: Workspace) -> bool:
     """Let TokPortal send a test event; whether it has arrived. Raises Refusal."""
     endpoint = WebhookEndpoint.objects.filter(workspace=workspace).first()
     if endpoint is None:
-        raise Refusal("The endpoint is not registered.", code="NOT_REGISTERED")
+        raise Refusal(_("The endpoint is not registered."), code="NOT_REGISTERED")
     began = timezone.now()
     with _asking(workspace) as ask:
         ask(lambda client: client.test_webhook(endpoint.tokportal_id))
     arrived = WebhookEvent.objects.filter(workspace=workspace, event_type="webhook.test", received_at__gte=began)
-    for _ in range(TEST_WAITS):
+    for _try in range(TEST_WAITS):
         if arrived.exists():
             return True
         time.sleep(TEST_WAIT_SECONDS)

@@ -1,6 +1,7 @@
 """One look at one bundle because somebody asks: at once, in the interactive lane, without a worker."""
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from issues.audit import Actor
 from issues.enums import WorkspaceState
@@ -42,15 +43,22 @@ def look_at(workspace: Workspace, bundle_id: str, *, actor: Actor) -> tuple[Bund
 def check_now(bundle: Bundle, *, actor: Actor) -> Tally:
     """The "check now" of a page. A bundle that is gone is let go of. Raises Refusal with a plain sentence."""
     if bundle.workspace.state != WorkspaceState.ACTIVE:
-        state = "paused" if bundle.workspace.state == WorkspaceState.PAUSED else "stopped, since its key is refused"
-        raise Refusal(f"The workspace is {state}: nothing is asked of TokPortal.", code="NOT_ACTIVE")
+        is_paused = bundle.workspace.state == WorkspaceState.PAUSED
+        raise Refusal(
+            _("The workspace is paused: nothing is asked of TokPortal.")
+            if is_paused
+            else _("TokPortal refuses the workspace's key: nothing is asked of TokPortal until it is replaced."),
+            code="NOT_ACTIVE",
+        )
     try:
         return look_at(bundle.workspace, bundle.tokportal_id, actor=actor)[1]
     except NotFoundError as error:
         mirror.note_gone(bundle, actor=actor)
-        raise Refusal("TokPortal does not know this bundle any more.", code=error.code) from error
+        raise Refusal(_("TokPortal does not know this bundle any more."), code=error.code) from error
     except TokPortalError as error:
         if error.code == c.BUNDLE_NOT_OWNED:
             mirror.note_gone(bundle, actor=actor)
-            raise Refusal("This bundle belongs to another TokPortal account now.", code=error.code) from error
-        raise Refusal(f"It could not be checked now. {sentence_of(error.code)}", code=error.code) from error
+            raise Refusal(_("This bundle belongs to another TokPortal account now."), code=error.code) from error
+        raise Refusal(
+            _("It could not be checked now. {why}").format(why=sentence_of(error.code)), code=error.code
+        ) from error

@@ -4,6 +4,7 @@ from functools import partial
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from issues.audit import Actor, Changes, Event, Verb, record
 from issues.enums import WorkspaceState
@@ -30,9 +31,9 @@ def clean_key(text: str) -> Secret:
     """A key as TokPortal accepts them: any printable ASCII without spaces. Raises Refusal."""
     text = text.strip()
     if not text:
-        raise Refusal("Paste the TokPortal API key.", code="KEY_MISSING")
+        raise Refusal(_("Paste the TokPortal API key."), code="KEY_MISSING")
     if len(text) > 512 or not all(33 <= ord(character) <= 126 for character in text):
-        raise Refusal("A TokPortal key has no spaces or special characters: copy it again.", code="KEY_MALFORMED")
+        raise Refusal(_("A TokPortal key has no spaces or special characters: copy it again."), code="KEY_MALFORMED")
     return Secret(text)
 
 
@@ -40,7 +41,7 @@ def clean_base_url(text: str) -> str:
     """A base URL without its last slash. Raises Refusal for one that may not carry a key."""
     url = text.strip().rstrip("/")
     if not is_secure_or_local(url):
-        raise Refusal("The base URL must begin with https://.", code="BASE_URL_INSECURE")
+        raise Refusal(_("The base URL must begin with https://."), code="BASE_URL_INSECURE")
     return url
 
 
@@ -56,16 +57,16 @@ def check_key(base_url: str, key: Secret) -> AccountPayload:
 def key_problem(error: TokPortalError) -> str:
     """A failed check of a key in one plain sentence."""
     if isinstance(error, KeyRefusedError):
-        return "TokPortal refuses this key: it is unknown or was revoked. Copy it again from TokPortal's settings."
+        return _("TokPortal refuses this key: it is unknown or was revoked. Copy it again from TokPortal's settings.")
     if isinstance(error, ForbiddenError):
-        return "TokPortal does not allow this key to read. Give it the scope “read” or “*”."
+        return _("TokPortal does not allow this key to read. Give it the scope “read” or “*”.")
     if isinstance(error, RateLimitedError):
-        return "TokPortal is asked too often with this key right now. Try again in a minute."
+        return _("TokPortal is asked too often with this key right now. Try again in a minute.")
     if isinstance(error, NotSentError):
-        return "TokPortal could not be reached. Check the base URL and the network, then try again."
+        return _("TokPortal could not be reached. Check the base URL and the network, then try again.")
     if isinstance(error, UnreadableAnswerError):
-        return "What answers at this base URL is not TokPortal's API. Check the base URL."
-    return "TokPortal did not answer as expected. Try again in a minute."
+        return _("What answers at this base URL is not TokPortal's API. Check the base URL.")
+    return _("TokPortal did not answer as expected. Try again in a minute.")
 
 
 def connect_workspace(
@@ -78,9 +79,9 @@ def connect_workspace(
     name, base_url, key = name.strip(), clean_base_url(base_url), clean_key(read_key)
     second = clean_key(write_key) if write_key.strip() else None
     if not name:
-        raise Refusal("Give the workspace a name.", code="NAME_MISSING")
+        raise Refusal(_("Give the workspace a name."), code="NAME_MISSING")
     if Workspace.objects.filter(team=team, name=name).exists():
-        raise Refusal(f"This team has a workspace named “{name}” already.", code="NAME_TAKEN")
+        raise Refusal(_("This team has a workspace named “{name}” already.").format(name=name), code="NAME_TAKEN")
     account = check_key(base_url, key)
     if second:
         check_key(base_url, second)
@@ -105,7 +106,9 @@ def connect_workspace(
             }
             record(team.pk, actor, [Event.about_workspace(Verb.WORKSPACE_CONNECTED, workspace, changes)])
     except IntegrityError as error:
-        raise Refusal(f"This team has a workspace named “{name}” already.", code="NAME_TAKEN") from error
+        raise Refusal(
+            _("This team has a workspace named “{name}” already.").format(name=name), code="NAME_TAKEN"
+        ) from error
     return workspace
 
 
@@ -126,7 +129,7 @@ def rotate_key(*, workspace: Workspace, read_key: str = "", write_key: str = "",
     new_read = clean_key(read_key) if read_key.strip() else None
     new_write = clean_key(write_key) if write_key.strip() else None
     if new_read is None and new_write is None:
-        raise Refusal("Paste the new key.", code="KEY_MISSING")
+        raise Refusal(_("Paste the new key."), code="KEY_MISSING")
     account = check_key(workspace.base_url, new_read) if new_read else None
     if new_write:
         check_key(workspace.base_url, new_write)
@@ -159,9 +162,12 @@ def change_workspace(*, workspace: Workspace, name: str, max_age_minutes: int, a
     """Rename it, or set another bound for the time between two looks at a bundle."""
     name = name.strip()[:80]
     if not MIN_AGE_MINUTES <= max_age_minutes <= MAX_AGE_MINUTES:
-        raise Refusal(f"Choose an interval from {MIN_AGE_MINUTES} minutes to a day.", code="INTERVAL")
+        raise Refusal(
+            _("Choose an interval from {minutes} minutes to a day.").format(minutes=MIN_AGE_MINUTES),
+            code="INTERVAL",
+        )
     if Workspace.objects.filter(team=workspace.team_id, name=name).exclude(pk=workspace.pk).exists():
-        raise Refusal(f"This team has a workspace named “{name}” already.", code="NAME_TAKEN")
+        raise Refusal(_("This team has a workspace named “{name}” already.").format(name=name), code="NAME_TAKEN")
     with transaction.atomic():
         current = Workspace.objects.select_for_update().get(pk=workspace.pk)
         changes: Changes = {}

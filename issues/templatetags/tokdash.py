@@ -8,6 +8,8 @@ from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
 from issues.enums import NoticeKind
 from issues.links.catalogue import CATALOGUE
@@ -17,6 +19,7 @@ from issues.queries.channels import trouble_of
 from issues.queries.hooks import answer_of
 from issues.sync.troubles import sentence_of
 from issues.triage.presence import holder_of
+from issues.wording import day_text, exact_text, hour_text, in_words, long_day_text, moment_text, span_text
 
 register = template.Library()
 register.filter("shown_url", shown_url)
@@ -35,24 +38,10 @@ def icon(name: str, label: str = "") -> SafeString:
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', sprite, name)
 
 
-def _span(seconds: float) -> str:
-    """A length of time in at most two words: `3 h`, `2 d 4 h`, `45 min`."""
-    minutes = int(seconds // 60)
-    if minutes < 1:
-        return f"{int(seconds)} s"
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours} h {minutes} min" if hours < 3 and minutes else f"{hours} h"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h" if days < 4 and hours else f"{days} d"
-
-
 def _time(moment: datetime, text: str, css: str = "") -> SafeString:
     """A `<time>` that shows the absolute moment in the person's zone on hover."""
     local = timezone.localtime(moment)
-    title = f"{local:%a %-d %b %Y, %H:%M:%S} {local.tzname()}"
+    title = f"{exact_text(local)} {local.tzname()}"
     return format_html(
         '<time datetime="{}" title="{}" class="{}">{}</time>', moment.isoformat(timespec="seconds"), title, css, text
     )
@@ -61,18 +50,18 @@ def _time(moment: datetime, text: str, css: str = "") -> SafeString:
 @register.filter
 def duration(seconds: float | None) -> str:
     """A length of time in at most two words."""
-    return "—" if seconds is None else _span(max(seconds, 1.0))
+    return "—" if seconds is None else span_text(max(seconds, 1.0))
 
 
 @register.simple_tag
-def ago(moment: datetime | None, never: str = "never") -> str | SafeString:
+def ago(moment: datetime | None, never: str = "") -> str | SafeString:
     """How long ago, the moment itself on hover."""
     if moment is None:
-        return never
+        return never or gettext("never")
     seconds = (timezone.now() - moment).total_seconds()
     if seconds < 0:
-        return _time(moment, f"in {_span(-seconds)}")
-    return _time(moment, "just now" if seconds < 5 else f"{_span(seconds)} ago")
+        return _time(moment, gettext("in {span}").format(span=span_text(-seconds)))
+    return _time(moment, gettext("just now") if seconds < 5 else gettext("{span} ago").format(span=span_text(seconds)))
 
 
 @register.simple_tag
@@ -81,23 +70,23 @@ def until(moment: datetime | None) -> str | SafeString:
     if moment is None:
         return ""
     seconds = (moment - timezone.now()).total_seconds()
-    return _time(moment, f"in {_span(seconds)}" if seconds > 0 else "now")
+    return _time(moment, gettext("in {span}").format(span=span_text(seconds)) if seconds > 0 else gettext("now"))
 
 
 @register.simple_tag
 def deadline(moment: datetime | None) -> SafeString:
     """The end of the publish window: `2 d 4 h left`, or `late by 5 h`, with its weekday."""
     if moment is None:
-        return format_html('<span class="muted">{}</span>', "no date")
+        return format_html('<span class="muted">{}</span>', gettext("no date"))
     # 23:59:59 UTC is what a bare date of TokPortal's became: its day, whatever the zone.
     is_bare_day = moment.astimezone(UTC).time() == time(23, 59, 59)
     local = timezone.localtime(moment)
-    day = f"{moment.astimezone(UTC):%a %-d %b}" if is_bare_day else f"{local:%a %-d %b, %H:%M}"
+    day = day_text(moment.astimezone(UTC)) if is_bare_day else hour_text(local)
     left = moment - timezone.now()
     if left < timedelta(0):
-        main, css = f"late by {_span(-left.total_seconds())}", "due late"
+        main, css = gettext("late by {span}").format(span=span_text(-left.total_seconds())), "due late"
     else:
-        main = f"{_span(left.total_seconds())} left"
+        main = gettext("{span} left").format(span=span_text(left.total_seconds()))
         css = "due soon" if left < timedelta(days=1) else "due"
     return format_html('{}<span class="due-day">{}</span>', _time(moment, main, css), day)
 
@@ -105,7 +94,7 @@ def deadline(moment: datetime | None) -> SafeString:
 @register.simple_tag
 def day(value: datetime | None) -> str | SafeString:
     """A day without its hour, the moment itself on hover."""
-    return _time(value, f"{timezone.localtime(value):%-d %B}") if value else ""
+    return _time(value, long_day_text(timezone.localtime(value))) if value else ""
 
 
 @register.simple_tag
@@ -113,24 +102,7 @@ def moment(value: datetime | None) -> str | SafeString:
     """An absolute time in the person's zone."""
     if value is None:
         return "—"
-    local = timezone.localtime(value)
-    return _time(value, f"{local:%-d %b %Y, %H:%M:%S}")
-
-
-@register.filter
-def human_bytes(size: int | None) -> str:
-    """Bytes in the unit that people read."""
-    if size is None:
-        return ""
-    amount = float(size)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000 or unit == "GB":
-            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return ""
-
-
-_DAY_NAMES = "%a %-d %b"
+    return _time(value, moment_text(timezone.localtime(value)))
 
 
 @register.filter
@@ -140,8 +112,8 @@ def publish_day(text: str) -> str:
 
     found = parse_moment(text)
     if found is None:
-        return text or "no date"
-    return f"{found:%a %-d %b}" if len(text) == 10 else f"{timezone.localtime(found):%a %-d %b, %H:%M}"
+        return text or gettext("no date")
+    return day_text(found) if len(text) == 10 else hour_text(timezone.localtime(found))
 
 
 @register.simple_tag(takes_context=True)
@@ -160,79 +132,89 @@ def query(context: dict[str, Any], **changes: object) -> str:
 
 
 _VERDICT_LABELS = {
-    "no_link": "No link",
-    "malformed": "Not a web link",
-    "private_address": "Private address",
-    "signature_expired": "Expired",
-    "signature_expires_soon": "Ends too soon",
-    "signature_short_lived": "Short-lived",
-    "drive_view_page": "Drive page",
-    "folder_link": "Folder",
-    "document_link": "Document",
-    "dropbox_preview": "Dropbox page",
-    "dropbox_incomplete": "Link incomplete",
-    "onedrive_page": "OneDrive page",
-    "sharepoint_login": "Company login",
-    "transfer_page": "Download page",
-    "social_post_page": "Published post",
-    "story_not_repairable": "Story",
-    "carousel_partial": "Bad image",
-    "not_checked": "Not checked",
-    "drive_virus_page": "Virus warning page",
-    "drive_no_access": "No access",
-    "drive_quota": "Too many downloads",
-    "html_instead_of_media": "Web page",
-    "not_media": "Wrong kind of file",
-    "http_404": "Gone",
-    "http_410": "Gone",
-    "http_401": "Login needed",
-    "http_403": "Access refused",
-    "http_refused": "Refused",
-    "signature_wrong": "Signature wrong",
-    "bot_wall": "Robot check",
-    "rate_limited": "Host busy",
-    "dns_missing": "No such site",
-    "dns_failed": "Name not found",
-    "names_unavailable": "Not checked",
-    "tls_bad": "Bad certificate",
-    "tls_failed": "No secure line",
-    "connection_failed": "Not reachable",
-    "not_http": "Unreadable",
-    "odd_port": "Not checked",
-    "unknown_bytes": "Unknown file",
-    "timeout": "No answer",
-    "too_slow": "Too slow",
-    "server_error": "Host trouble",
-    "unsteady": "Unsteady",
-    "redirect_loop": "Goes in circles",
-    "redirect_many": "Many redirects",
-    "redirect_nowhere": "Leads nowhere",
-    "redirect_downgrade": "Insecure redirect",
-    "empty_file": "Empty file",
-    "truncated": "Cut off",
-    "mp4_unfinished": "Export unfinished",
-    "tokportal_copy_ok": "TokPortal's copy",
-    "works_for_us": "Works",
+    "no_link": _("No link"),
+    "malformed": _("Not a web link"),
+    "private_address": _("Private address"),
+    "signature_expired": _("Expired"),
+    "signature_expires_soon": _("Ends too soon"),
+    "signature_short_lived": _("Short-lived"),
+    "drive_view_page": _("Drive page"),
+    "folder_link": _("Folder"),
+    "document_link": _("Document"),
+    "dropbox_preview": _("Dropbox page"),
+    "dropbox_incomplete": _("Link incomplete"),
+    "onedrive_page": _("OneDrive page"),
+    "sharepoint_login": _("Company login"),
+    "transfer_page": _("Download page"),
+    "social_post_page": _("Published post"),
+    "story_not_repairable": _("Story"),
+    "carousel_partial": _("Bad image"),
+    "not_checked": _("Not checked"),
+    "drive_virus_page": _("Virus warning page"),
+    "drive_no_access": _("No access"),
+    "drive_quota": _("Too many downloads"),
+    "html_instead_of_media": _("Web page"),
+    "not_media": _("Wrong kind of file"),
+    "http_404": _("Gone"),
+    "http_410": _("Gone"),
+    "http_401": _("Login needed"),
+    "http_403": _("Access refused"),
+    "http_refused": _("Refused"),
+    "signature_wrong": _("Signature wrong"),
+    "bot_wall": _("Robot check"),
+    "rate_limited": _("Host busy"),
+    "dns_missing": _("No such site"),
+    "dns_failed": _("Name not found"),
+    "names_unavailable": _("Not checked"),
+    "tls_bad": _("Bad certificate"),
+    "tls_failed": _("No secure line"),
+    "connection_failed": _("Not reachable"),
+    "not_http": _("Unreadable"),
+    "odd_port": _("Not checked"),
+    "unknown_bytes": _("Unknown file"),
+    "timeout": _("No answer"),
+    "too_slow": _("Too slow"),
+    "server_error": _("Host trouble"),
+    "unsteady": _("Unsteady"),
+    "redirect_loop": _("Goes in circles"),
+    "redirect_many": _("Many redirects"),
+    "redirect_nowhere": _("Leads nowhere"),
+    "redirect_downgrade": _("Insecure redirect"),
+    "empty_file": _("Empty file"),
+    "truncated": _("Cut off"),
+    "mp4_unfinished": _("Export unfinished"),
+    "tokportal_copy_ok": _("TokPortal's copy"),
+    "works_for_us": _("Works"),
 }
 
 
 @register.filter
 def verdict_label(code: str) -> str:
     """Two words for a verdict's chip."""
-    return _VERDICT_LABELS.get(code, code.replace("_", " "))
+    label = _VERDICT_LABELS.get(code)
+    return gettext(label) if label else code.replace("_", " ")
 
 
 @register.filter
 def host_label(links: list[str]) -> str:
     """The host of the first link, and how many more there are."""
     host = host_of(links[0]) or shown_url(links[0])[:40]
-    return f"{host} and {len(links) - 1} more" if len(links) > 1 else host
+    return gettext("{host} and {count} more").format(host=host, count=len(links) - 1) if len(links) > 1 else host
+
+
+_PLATFORMS = {"tiktok": "TikTok", "instagram": "Instagram", "youtube": "YouTube"}
+
+
+@register.filter
+def platform_name(code: str) -> str:
+    """A platform as it writes itself; one that we do not know as TokPortal says it."""
+    return _PLATFORMS.get(code, code) or gettext("unknown platform")
 
 
 @register.filter
 def words(code: str) -> str:
     """An enum value of TokPortal's as words; one that we do not know just as well."""
-    return code.replace("_", " ") or "unknown"
+    return in_words(code.replace("_", " ")) or gettext("unknown")
 
 
 @register.filter
@@ -269,9 +251,9 @@ register.filter("message_trouble", trouble_of)
 @register.filter
 def notice_names(kinds: list[str]) -> str:
     """What a channel tells of, in words."""
-    return ", ".join(
-        NoticeKind(kind).label.split(":")[-1].strip().lower() for kind in kinds if kind in NoticeKind.values
-    )
+    return ", ".join(str(NoticeKind(kind).label) for kind in kinds if kind in NoticeKind.values)
 
 
 register.filter("trouble_sentence", sentence_of)
+register.filter("break_reason", in_words)
+register.filter("plan_words", in_words)

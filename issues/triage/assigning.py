@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from issues.audit import Actor, Event, Personal, Verb, record
 from issues.enums import CAN_EDIT, UNRESOLVED
@@ -20,7 +21,9 @@ def assign(*, team: Team, keys: Sequence[int], to: User | None, actor: Actor) ->
     limit(keys)
     with transaction.atomic():
         if to and not Membership.objects.filter(team=team, user=to, role__in=CAN_EDIT).exists():
-            raise Refusal("Only owners and editors of the team can repair: choose one of them.", code="NOT_AN_EDITOR")
+            raise Refusal(
+                _("Only owners and editors of the team can repair: choose one of them."), code="NOT_AN_EDITOR"
+            )
         changed = [issue for issue in lock_unresolved(team, keys) if issue.assignee_id != (to.pk if to else None)]
         events = [
             Event.about_issue(
@@ -43,4 +46,4 @@ def lock_unresolved(team: Team, keys: Sequence[int]) -> list[Issue]:
 
 def limit(keys: Sequence[int]) -> None:
     if len(keys) > MAX_AT_ONCE:
-        raise Refusal(f"At most {MAX_AT_ONCE} issues change in one go.", code="TOO_MANY_ISSUES")
+        raise Refusal(_("At most {count} issues change in one go.").format(count=MAX_AT_ONCE), code="TOO_MANY_ISSUES")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from issues.audit import Actor, Event, Personal, Verb, record
 from issues.enums import PersonalKind
@@ -22,9 +23,9 @@ def write_note(*, team: Team, text: str, actor: Actor, issue: Issue | None = Non
     """
     text = text.strip()
     if not text:
-        raise Refusal("Write something first.", code="NOTE_EMPTY")
+        raise Refusal(_("Write something first."), code="NOTE_EMPTY")
     if len(text) > MAX_NOTE:
-        raise Refusal(f"A note has at most {MAX_NOTE} characters.", code="NOTE_TOO_LONG")
+        raise Refusal(_("A note has at most {count} characters.").format(count=MAX_NOTE), code="NOTE_TOO_LONG")
     author = actor.user.pk if actor.user else None
     changes = {"text": [None, Personal(text, author, PersonalKind.NOTE)]}
     with transaction.atomic():

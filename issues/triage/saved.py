@@ -1,6 +1,7 @@
 """Views of the queue that people keep: their own, the team's, and which of them comes first."""
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from issues.audit import Actor, Changes, Event, Verb, record
 from issues.models import Membership, SavedView
@@ -17,9 +18,9 @@ def save_view(*, membership: Membership, name: str, query: str, is_team: bool, a
     """
     name = " ".join(name.split())[:60]
     if not name:
-        raise Refusal("A view needs a name.", code="NAME_MISSING")
+        raise Refusal(_("A view needs a name."), code="NAME_MISSING")
     if len(query) > MAX_QUERY:
-        raise Refusal("These filters are too long to be kept.", code="VIEW_TOO_LONG")
+        raise Refusal(_("These filters are too long to be kept."), code="VIEW_TOO_LONG")
     owner = None if is_team else membership
     try:
         with transaction.atomic():
@@ -28,14 +29,17 @@ def save_view(*, membership: Membership, name: str, query: str, is_team: bool, a
             before = view.query if view else None
             if view is None:
                 if mine.count() >= MAX_VIEWS:
-                    raise Refusal(f"There are {MAX_VIEWS} views already: remove one first.", code="TOO_MANY_VIEWS")
+                    raise Refusal(
+                        _("There are {count} views already: remove one first.").format(count=MAX_VIEWS),
+                        code="TOO_MANY_VIEWS",
+                    )
                 view = SavedView(team=membership.team, owner=owner, name=name)
             view.query = query
             view.save()
             changes: Changes = {"filters": [before, query], "team": [None, is_team]}
             record(membership.team_id, actor, [Event(Verb.VIEW_SAVED, label=name, changes=changes)])
     except IntegrityError as error:
-        raise Refusal("Somebody has just saved a view of this name. Try again.", code="NAME_TAKEN") from error
+        raise Refusal(_("Somebody has just saved a view of this name. Try again."), code="NAME_TAKEN") from error
     return view
 
 

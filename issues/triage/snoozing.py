@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
 from issues.audit import Actor, Event, Verb, record
 from issues.models import Issue, Team
@@ -15,12 +17,12 @@ from issues.triage.assigning import limit, lock_unresolved
 BEFORE_DEADLINE = timedelta(hours=2)
 LONGEST = timedelta(days=30)
 
-# What the pages offer: a name and its sentence.
+# What the pages offer: a name and its words, to be translated where they are shown.
 CHOICES = {
-    "1h": "for an hour",
-    "4h": "for four hours",
-    "tomorrow": "until tomorrow, 9:00",
-    "monday": "until Monday, 9:00",
+    "1h": _("for an hour"),
+    "4h": _("for four hours"),
+    "tomorrow": _("until tomorrow, 9:00"),
+    "monday": _("until Monday, 9:00"),
 }
 
 
@@ -36,7 +38,7 @@ def moment_of(choice: str) -> datetime:
         return morning + timedelta(days=1)
     if choice == "monday":
         return morning + timedelta(days=7 - morning.weekday())
-    raise Refusal("Say for how long.", code="SNOOZE_UNKNOWN")
+    raise Refusal(gettext("Say for how long."), code="SNOOZE_UNKNOWN")
 
 
 def snooze(*, team: Team, keys: Sequence[int], until: datetime, actor: Actor) -> int:
@@ -47,7 +49,10 @@ def snooze(*, team: Team, keys: Sequence[int], until: datetime, actor: Actor) ->
     """
     now = timezone.now()
     if not now < until <= now + LONGEST:
-        raise Refusal(f"Choose a moment within the next {LONGEST.days} days.", code="SNOOZE_OUT_OF_RANGE")
+        raise Refusal(
+            gettext("Choose a moment within the next {days} days.").format(days=LONGEST.days),
+            code="SNOOZE_OUT_OF_RANGE",
+        )
     limit(keys)
     with transaction.atomic():
         asleep, events = [], []
@@ -61,7 +66,9 @@ def snooze(*, team: Team, keys: Sequence[int], until: datetime, actor: Actor) ->
             issue.snoozed_until = end
             asleep.append(issue)
         if not asleep:
-            raise Refusal("These are due within two hours or late already: they stay in the queue.", code="DUE_SOON")
+            raise Refusal(
+                gettext("These are due within two hours or late already: they stay in the queue."), code="DUE_SOON"
+            )
         Issue.objects.bulk_update(asleep, ["snoozed_until"], batch_size=200)
         record(team.pk, actor, events)
     return len(asleep)

@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from issues.access import load_editor, load_membership, load_video
@@ -40,7 +41,7 @@ def video_prepare(request: MemberRequest, team_slug: str, pk: int) -> HttpRespon
     video = load_video(request.membership, pk)
     form = LinksForm(request.POST)
     if not form.is_valid():
-        return _page(request, "Paste a link.", pk)
+        return _page(request, _("Paste a link."), pk)
     try:
         prepare(
             video=video,
@@ -50,7 +51,7 @@ def video_prepare(request: MemberRequest, team_slug: str, pk: int) -> HttpRespon
         )
     except Refusal as refusal:
         return _page(request, refusal.sentence, pk)
-    messages.success(request, f"Prepared: it is sent as soon as “{video}” is flagged.")
+    messages.success(request, _("Prepared: it is sent as soon as “{video}” is flagged.").format(video=video))
     return redirect("at_risk", team_slug)
 
 
@@ -60,5 +61,5 @@ def video_withdraw(request: MemberRequest, team_slug: str, pk: int) -> HttpRespo
     """Take a prepared replacement back."""
     request.membership = load_editor(request.user, team_slug)
     withdraw(video=load_video(request.membership, pk), actor=actor_of(request))
-    messages.success(request, "The prepared replacement was withdrawn.")
+    messages.success(request, _("The prepared replacement was withdrawn."))
     return redirect("at_risk", team_slug)

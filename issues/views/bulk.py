@@ -6,6 +6,8 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from issues.access import load_bulk, load_editor, load_membership
@@ -88,11 +90,11 @@ def _table(request: MemberRequest) -> str:
     if file is None:
         return request.POST.get("table", "")
     if file.size and file.size > 2_000_000:
-        raise Refusal("The table is too large.", code="TABLE_TOO_LARGE")
+        raise Refusal(_("The table is too large."), code="TABLE_TOO_LARGE")
     try:
         return str(file.read(), "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Refusal("The file is no text. Save the table as CSV (UTF-8).", code="TABLE_NO_TEXT") from error
+        raise Refusal(_("The file is no text. Save the table as CSV (UTF-8)."), code="TABLE_NO_TEXT") from error
 
 
 @require_GET
@@ -139,5 +141,10 @@ def bulk_undo(request: MemberRequest, team_slug: str, bulk_id: UUID) -> HttpResp
     if request.htmx:
         plan.refresh_from_db()
         return _plan_page(request, plan)
-    messages.success(request, f"{count} fixes were taken back. Nothing was sent.")
+    messages.success(
+        request,
+        ngettext(
+            "{count} fix was taken back. Nothing was sent.", "{count} fixes were taken back. Nothing was sent.", count
+        ).format(count=count),
+    )
     return redirect("bulk", team_slug, plan.pk)

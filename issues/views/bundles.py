@@ -2,6 +2,7 @@
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET
 
 from issues.access import load_bundle, load_membership
@@ -18,7 +19,12 @@ def bundle_list(request: MemberRequest, team_slug: str) -> HttpResponse:
     team = request.membership.team
     filters = BundleFilters.parse(request.GET)
     page = list_bundles(team, filters, after=request.GET.get("after", ""))
-    context = {"filters": filters, "page": page, "shown": SHOWN.items(), "freshness": freshness_of(team)}
+    context = {
+        "filters": filters,
+        "page": page,
+        "shown": [(value, gettext(label)) for value, label in SHOWN.items()],
+        "freshness": freshness_of(team),
+    }
     return render_page(request, "bundles/list.html", context)
 
 

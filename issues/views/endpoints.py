@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from issues.access import load_delivery, load_hook, load_membership, load_owner
@@ -98,7 +99,7 @@ def hook_change(request: MemberRequest, team_slug: str, hook_id: UUID) -> HttpRe
         except Refusal as refusal:
             form.add_error(None, refusal.sentence)
         else:
-            messages.success(request, "Saved.")
+            messages.success(request, _("Saved."))
             return redirect("hook", team_slug, hook_id)
     return _hook_page(request, hook, form)
 
@@ -124,7 +125,7 @@ def hook_remove(request: MemberRequest, team_slug: str, hook_id: UUID) -> HttpRe
     if again := ask_again(request, reverse("hook", args=[team_slug, hook_id])):
         return again
     hooks.remove_hook(hook=hook, actor=actor_of(request))
-    messages.success(request, f"“{hook.name}” is told no more.")
+    messages.success(request, _("“{name}” is told no more.").format(name=hook.name))
     return redirect("hooks", team_slug)
 
 
@@ -135,7 +136,7 @@ def hook_try(request: MemberRequest, team_slug: str, hook_id: UUID) -> HttpRespo
     request.membership = load_owner(request.user, team_slug)
     hook = load_hook(request.membership, hook_id)
     hooks.send_test(hook=hook, actor=actor_of(request))
-    messages.success(request, "A test event is on its way; the log below shows what becomes of it.")
+    messages.success(request, _("A test event is on its way; the log below shows what becomes of it."))
     return redirect("hook", team_slug, hook_id)
 
 
@@ -146,5 +147,5 @@ def hook_replay(request: MemberRequest, team_slug: str, delivery_id: UUID) -> Ht
     request.membership = load_owner(request.user, team_slug)
     delivery = load_delivery(request.membership, delivery_id)
     hooks.replay(delivery=delivery, actor=actor_of(request))
-    messages.success(request, "It is delivered once more, under the same event id.")
+    messages.success(request, _("It is delivered once more, under the same event id."))
     return redirect("hook", team_slug, delivery.hook_id)

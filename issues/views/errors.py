@@ -4,6 +4,7 @@ from allauth.core import ratelimit
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from issues.access import SecondFactorMissing
 
@@ -28,30 +29,36 @@ def _page(
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _page(request, 400, "That did not look right", "The browser sent something that cannot be understood.")
+    return _page(request, 400, _("That did not look right"), _("The browser sent something that cannot be understood."))
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, SecondFactorMissing):
-        text = f"The team “{exception}” asks a second factor of everybody. Set up an authenticator app or a passkey."
-        return _page(request, 403, "A second factor is needed", text, (reverse("mfa_index"), "Set one up"))
-    return _page(request, 403, "Your role does not allow this", "Ask an owner of the team for another role.")
+        text = _(
+            "The team “{exception}” asks a second factor of everybody. Set up an authenticator app or a passkey."
+        ).format(exception=exception)
+        return _page(request, 403, _("A second factor is needed"), text, (reverse("mfa_index"), _("Set one up")))
+    return _page(request, 403, _("Your role does not allow this"), _("Ask an owner of the team for another role."))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return _page(request, 403, "This page was open for too long", "Go back, reload the page and try again.")
+    return _page(request, 403, _("This page was open for too long"), _("Go back, reload the page and try again."))
 
 
 def too_many(request: HttpRequest, action: str) -> HttpResponse | None:
     """Count an action against the person's limit (ACCOUNT_RATE_LIMITS); an answer where that is used up."""
     if ratelimit.consume(request, action=action, user=request.user):
         return None
-    return _page(request, 429, "That was a lot at once", "Wait some minutes, then go on.")
+    return _page(request, 429, _("That was a lot at once"), _("Wait some minutes, then go on."))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _page(request, 404, "There is nothing here", "The link may be old, or belong to a team you are not in.")
+    return _page(
+        request, 404, _("There is nothing here"), _("The link may be old, or belong to a team you are not in.")
+    )
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return _page(request, 500, "Something broke on our side", "Nothing that you saved is lost. Try again in a minute.")
+    return _page(
+        request, 500, _("Something broke on our side"), _("Nothing that you saved is lost. Try again in a minute.")
+    )

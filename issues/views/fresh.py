@@ -10,6 +10,7 @@ from allauth.account.internal.flows.reauthentication import get_reauthentication
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from issues.models import User
 
@@ -34,7 +35,7 @@ def ask_again(request: HttpRequest, back_to: str = "") -> HttpResponse | None:
     if is_fresh(request):
         return None
     if back_to:
-        messages.info(request, "Please confirm that it is you, then do it once more.")
+        messages.info(request, _("Please confirm that it is you, then do it once more."))
     address = f"{reverse('account_reauthenticate')}?{urlencode({'next': back_to or request.get_full_path()})}"
     if getattr(request, "htmx", False):
         answer = HttpResponse()

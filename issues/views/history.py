@@ -9,6 +9,7 @@ from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from issues.access import events_of, load_editor, load_issue, load_membership
@@ -86,7 +87,7 @@ def history_note(request: MemberRequest, team_slug: str) -> HttpResponse:
         write_note(
             team=request.membership.team, text=request.POST.get("text", ""), actor=actor_of(request), issue=issue
         )
-        messages.success(request, "The note is in the history.")
+        messages.success(request, _("The note is in the history."))
     except Refusal as refusal:
         messages.error(request, refusal.sentence)
     return redirect("issue", team_slug, issue.pk) if issue else redirect("history", team_slug)

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from issues.access import teams_of
@@ -28,14 +29,14 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def profile(request: MemberRequest) -> HttpResponse:
-    """Name and time zone."""
+    """Name, time zone and language."""
     user = request.user
     if request.method == "POST":
         form = ProfileForm(request.POST)
         if form.is_valid():
             change_profile(user=user, actor=actor_of(request), **form.cleaned_data)
-            messages.success(request, "Saved.")
+            messages.success(request, _("Saved."))
             return redirect("profile")
     else:
-        form = ProfileForm(initial={"name": user.name, "time_zone": user.time_zone})
+        form = ProfileForm(initial={"name": user.name, "time_zone": user.time_zone, "language": user.language})
     return render_page(request, "profile.html", {"form": form}, status=422 if form.errors else 200)

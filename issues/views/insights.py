@@ -7,6 +7,7 @@ from datetime import date, datetime, time
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from issues.access import load_membership
@@ -17,7 +18,12 @@ from issues.views.chrome import MemberRequest, render_page
 
 def _context(request: MemberRequest, filters: InsightFilters) -> dict[str, object]:
     found = read_insights(request.membership.team, filters)
-    return {"insights": found, "filters": filters, "periods": PERIODS.items(), "charts": _charts(found)}
+    return {
+        "insights": found,
+        "filters": filters,
+        "periods": [(days, _(label)) for days, label in PERIODS.items()],
+        "charts": _charts(found),
+    }
 
 
 def _charts(found: Insights) -> dict[str, object]:
@@ -25,10 +31,10 @@ def _charts(found: Insights) -> dict[str, object]:
     noon = 12 * 3600
     start = [int(timezone.make_aware(_midnight(day.day)).timestamp()) + noon for day in found.days]
     return {
-        "open": {"x": start, "lines": [["Open", [day.open for day in found.days]]]},
+        "open": {"x": start, "lines": [[_("Open"), [day.open for day in found.days]]]},
         "flow": {
             "x": start,
-            "lines": [["Seen", [day.seen for day in found.days]], ["Fixed", [day.fixed for day in found.days]]],
+            "lines": [[_("Seen"), [day.seen for day in found.days]], [_("Fixed"), [day.fixed for day in found.days]]],
         },
         "durations": {"labels": [label for label, _ in found.classes], "bars": [count for _, count in found.classes]},
     }

@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from issues.access import load_channel, load_membership
@@ -64,7 +65,7 @@ def channel_add(request: MemberRequest, team_slug: str) -> HttpResponse:
         except Refusal as refusal:
             form.add_error("target" if refusal.code == "TARGET" else None, refusal.sentence)
         else:
-            messages.success(request, "Saved. Try it with a test message.")
+            messages.success(request, _("Saved. Try it with a test message."))
             return redirect("channel", team_slug, channel.pk)
     return _list_page(request, form)
 
@@ -105,7 +106,7 @@ def channel_change(request: MemberRequest, team_slug: str, channel_id: UUID) -> 
         except Refusal as refusal:
             form.add_error("target" if refusal.code == "TARGET" else None, refusal.sentence)
         else:
-            messages.success(request, "Saved.")
+            messages.success(request, _("Saved."))
             return redirect("channel", team_slug, channel_id)
     return _channel_page(request, channel, form)
 
@@ -116,7 +117,7 @@ def channel_remove(request: MemberRequest, team_slug: str, channel_id: UUID) -> 
     """Let go of a channel."""
     channel = _writable(request, team_slug, channel_id)
     channels.remove_channel(channel=channel, actor=actor_of(request))
-    messages.success(request, f"Nothing goes to “{channel.name}” any more.")
+    messages.success(request, _("Nothing goes to “{name}” any more.").format(name=channel.name))
     return redirect("notifications", team_slug)
 
 
@@ -126,5 +127,5 @@ def channel_try(request: MemberRequest, team_slug: str, channel_id: UUID) -> Htt
     """Send a test message."""
     channel = _writable(request, team_slug, channel_id)
     channels.try_channel(channel=channel, actor=actor_of(request))
-    messages.success(request, "A test message is on its way; the log shows what becomes of it.")
+    messages.success(request, _("A test message is on its way; the log shows what becomes of it."))
     return redirect("channel", team_slug, channel_id)

@@ -8,6 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -71,7 +72,7 @@ def member_invite(request: MemberRequest, team_slug: str) -> HttpResponse:
         form.add_error("email", refusal.sentence)
         return _members_page(request, form)
     nudge("issues.mail_invitations")
-    messages.success(request, f"{data['email']} gets an e-mail with a link to join.")
+    messages.success(request, _("{email} gets an e-mail with a link to join.").format(email=data["email"]))
     return redirect("members", team_slug)
 
 
@@ -84,7 +85,7 @@ def invitation_revoke(request: MemberRequest, team_slug: str, invitation_id: UUI
     if again := ask_again(request, reverse("members", args=[team_slug])):
         return again
     invitations.revoke(invitation=found, actor=actor_of(request))
-    messages.success(request, f"The invitation of {found.email} works no more.")
+    messages.success(request, _("The invitation of {email} works no more.").format(email=found.email))
     return redirect("members", team_slug)
 
 
@@ -100,7 +101,12 @@ def member_role(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse
     if form.is_valid():
         try:
             members.change_role(membership=member, role=Role(form.cleaned_data["role"]), actor=actor_of(request))
-            messages.success(request, f"{member.user} is {Role(form.cleaned_data['role']).label.lower()} now.")
+            messages.success(
+                request,
+                _("The role of {user} is now: {role}.").format(
+                    user=member.user, role=Role(form.cleaned_data["role"]).label
+                ),
+            )
         except Refusal as refusal:
             messages.error(request, refusal.sentence)
     return redirect("members", team_slug)
@@ -116,7 +122,7 @@ def member_remove(request: MemberRequest, team_slug: str, pk: int) -> HttpRespon
         return again
     try:
         members.remove_member(membership=member, actor=actor_of(request))
-        messages.success(request, f"{member.user} is not in the team any more.")
+        messages.success(request, _("{user} is not in the team any more.").format(user=member.user))
     except Refusal as refusal:
         messages.error(request, refusal.sentence)
     if member.user_id == request.user.pk:
@@ -132,7 +138,7 @@ def member_erase(request: MemberRequest, team_slug: str, user_id: int) -> HttpRe
         return again
     try:
         gone = erasing.erase_from_team(team=request.membership.team, user_id=user_id, actor=actor_of(request))
-        messages.success(request, "Erased." if gone else "There was nothing left to erase.")
+        messages.success(request, _("Erased.") if gone else _("There was nothing left to erase."))
     except Refusal as refusal:
         messages.error(request, refusal.sentence)
     return redirect("members", team_slug)
@@ -157,7 +163,7 @@ def team_rules(request: MemberRequest, team_slug: str) -> HttpResponse:
             except Refusal as refusal:
                 form.add_error(None, refusal.sentence)
             else:
-                messages.success(request, "Saved.")
+                messages.success(request, _("Saved."))
                 return redirect("team_rules", team_slug)
     else:
         values = {"name": team.name, "requires_two_factor": team.requires_two_factor, "history_days": team.history_days}
@@ -175,12 +181,12 @@ def team_hand_over(request: MemberRequest, team_slug: str) -> HttpResponse:
         return again
     number = request.POST.get("member", "")
     if not number.isdecimal() or len(number) > 18:
-        messages.error(request, "Choose another member of the team.")
+        messages.error(request, _("Choose another member of the team."))
         return redirect("team_rules", team_slug)
     to = load_member(request.membership, int(number))
     try:
         members.hand_over(owner=request.membership, to=to, actor=actor_of(request))
-        messages.success(request, f"{to.user} owns the team now; you are an editor.")
+        messages.success(request, _("{user} owns the team now; you are an editor.").format(user=to.user))
     except Refusal as refusal:
         messages.error(request, refusal.sentence)
     return redirect("members", team_slug)
@@ -209,7 +215,7 @@ def _join(request: MemberRequest, found: Invitation) -> HttpResponse:
     if request.method == "POST":
         try:
             invitations.accept(invitation=found, user=request.user, actor=actor_of(request))
-            messages.success(request, f"You are in the team “{found.team}” now.")
+            messages.success(request, _("You are in the team “{team}” now.").format(team=found.team))
             return redirect("issues", found.team.slug)
         except Refusal as error:
             refusal = error.sentence
@@ -222,7 +228,7 @@ def _join_as_new(request: MemberRequest, found: Invitation) -> HttpResponse:
     form = JoinForm(request.POST or None, email=found.email)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
-        user, _ = members.get_or_create_user(email=found.email, name=data["name"], password=data["password"])
+        user, _is_new = members.get_or_create_user(email=found.email, name=data["name"], password=data["password"])
         try:
             actor = Actor.person(user, Origin.PAGE, request.request_id)
             invitations.accept(invitation=found, user=user, actor=actor)

@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_cache_control
 from django.utils.http import quote_etag
+from django.utils.translation import get_language, gettext, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from issues.access import load_editor, load_membership, load_person, load_view
@@ -29,6 +30,7 @@ from issues.triage.presence import holder_of
 from issues.triage.saved import choose_default, remove_view, save_view
 from issues.triage.snoozing import CHOICES, moment_of, snooze, wake
 from issues.views.chrome import MemberRequest, actor_of, render_page
+from issues.wording import hour_text
 
 
 @require_GET
@@ -66,7 +68,7 @@ def _steps_part(request: MemberRequest) -> HttpResponse:
 
 def triage_context(people: Sequence[User]) -> dict[str, object]:
     """What the dialogs to assign and to snooze offer."""
-    return {"people_to_assign": people, "snooze_choices": CHOICES.items()}
+    return {"people_to_assign": people, "snooze_choices": [(value, gettext(label)) for value, label in CHOICES.items()]}
 
 
 def _list_context(membership: Membership, filters: IssueFilters, after: str) -> dict[str, object]:
@@ -108,7 +110,8 @@ def _fingerprint(membership: Membership, shown: IssueList, freshness: Freshness)
     looks = [(entry.status, entry.looked if entry.status == "never" else 0) for entry in freshness.workspaces]
     looks.append(("paused", bool(freshness.paused_since)))
     minute = int(timezone.now().timestamp() // 60)
-    seen = (membership.pk, membership.role, timezone.get_current_timezone_name(), rows, counts, views, looks, minute)
+    who = (membership.pk, membership.role, get_language(), timezone.get_current_timezone_name())
+    seen = (who, rows, counts, views, looks, minute)
     return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
 
 
@@ -151,22 +154,33 @@ def _act(request: MemberRequest, keys: list[int]) -> str:
     """Do it; returns what was done as a sentence. Raises Refusal."""
     what, team, actor = request.POST.get("do"), request.membership.team, actor_of(request)
     if not keys:
-        raise Refusal("Select issues first.", code="NOTHING_CHOSEN")
+        raise Refusal(gettext("Select issues first."), code="NOTHING_CHOSEN")
     if what == "assign":
         to = _assignee(request)
         count = assign(team=team, keys=keys, to=to, actor=actor)
-        whose = "yours" if to == request.user else f"{to.get_full_name()}’s" if to else "nobody’s"
-        return f"{count} issue{'' if count == 1 else 's'} {'is' if count == 1 else 'are'} {whose} now."
+        if to == request.user:
+            said = ngettext("{count} issue is yours now.", "{count} issues are yours now.", count)
+        elif to:
+            said = ngettext("{count} issue goes to {name} now.", "{count} issues go to {name} now.", count)
+        else:
+            said = ngettext("{count} issue is nobody’s now.", "{count} issues are nobody’s now.", count)
+        return said.format(count=count, name=to.get_full_name() if to else "")
     if what == "snooze":
         until = _until(request)
         count = snooze(team=team, keys=keys, until=until, actor=actor)
         kept = len(set(keys)) - count
-        text = f"{count} issue{'' if count == 1 else 's'} snoozed until {timezone.localtime(until):%a %-d %b, %H:%M}"
-        return f"{text}; {kept} due too soon for that." if kept else f"{text}."
+        said = ngettext("{count} issue snoozed until {moment}.", "{count} issues snoozed until {moment}.", count)
+        said = said.format(count=count, moment=hour_text(timezone.localtime(until)))
+        if not kept:
+            return said
+        rest = ngettext("{count} is due too soon for that.", "{count} are due too soon for that.", kept)
+        return f"{said} {rest.format(count=kept)}"
     if what == "wake":
         count = wake(team=team, keys=keys, actor=actor)
-        return f"{count} issue{'' if count == 1 else 's'} back in the queue."
-    raise Refusal("This is not known here.", code="UNKNOWN_ACTION")
+        return ngettext("{count} issue back in the queue.", "{count} issues back in the queue.", count).format(
+            count=count
+        )
+    raise Refusal(gettext("This is not known here."), code="UNKNOWN_ACTION")
 
 
 def _assignee(request: MemberRequest) -> User | None:
@@ -185,7 +199,7 @@ def _until(request: MemberRequest) -> datetime:
         moment = datetime.fromisoformat(typed)
         return moment if moment.tzinfo else timezone.make_aware(moment)
     except (ValueError, OverflowError) as error:
-        raise Refusal("This is no date and time.", code="SNOOZE_UNKNOWN") from error
+        raise Refusal(gettext("This is no date and time."), code="SNOOZE_UNKNOWN") from error
 
 
 def _refused(request: MemberRequest, filters: IssueFilters, sentence: str) -> HttpResponse:
@@ -229,7 +243,7 @@ def view_save(request: MemberRequest, team_slug: str) -> HttpResponse:
         )
         if request.POST.get("default") == "1":
             choose_default(membership=request.membership, view=view)
-        messages.success(request, f"“{view.name}” is saved.")
+        messages.success(request, gettext("“{name}” is saved.").format(name=view.name))
     except Refusal as refusal:
         messages.error(request, refusal.sentence)
     return redirect(f"{reverse('issues', args=[team_slug])}?{filters.address or 'state=open'}")
@@ -244,7 +258,7 @@ def view_remove(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse
     if view.owner_id is None and not request.membership.can_edit:
         raise PermissionDenied
     remove_view(view=view, actor=actor_of(request))
-    messages.success(request, f"“{view.name}” is removed.")
+    messages.success(request, gettext("“{name}” is removed.").format(name=view.name))
     return redirect(f"{reverse('issues', args=[team_slug])}?state=open")
 
 
@@ -256,5 +270,10 @@ def view_default(request: MemberRequest, team_slug: str) -> HttpResponse:
     number = request.POST.get("view", "")
     view = load_view(request.membership, int(number)) if number.isdecimal() and len(number) < 19 else None
     choose_default(membership=request.membership, view=view)
-    messages.success(request, f"The queue opens with “{view.name}” for you." if view else "The queue opens with all.")
+    messages.success(
+        request,
+        gettext("The queue opens with “{name}” for you.").format(name=view.name)
+        if view
+        else gettext("The queue opens with all."),
+    )
     return redirect(f"{reverse('issues', args=[team_slug])}?{view.query if view else 'state=open'}")

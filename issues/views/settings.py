@@ -8,6 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from issues.access import load_editor, load_membership, load_owner, load_workspace
@@ -53,7 +54,10 @@ def workspace_connect(request: MemberRequest, team_slug: str) -> HttpResponse:
         else:
             nudge("issues.sync_workspace", str(workspace.pk))
             messages.success(
-                request, f"Connected to {workspace.account_email or 'TokPortal'}. The first look has begun."
+                request,
+                _("Connected to {account}. The first look has begun.").format(
+                    account=workspace.account_email or "TokPortal"
+                ),
             )
             return redirect("workspaces", team_slug)
     return render_page(request, "settings/connect.html", {"form": form}, status=422 if form.errors else 200)
@@ -114,7 +118,7 @@ def workspace_change(request: MemberRequest, team_slug: str, workspace_id: UUID)
             form.add_error(None, refusal.sentence)
     if form.errors:
         return _keys_page(request, workspace, change=form)
-    messages.success(request, "Saved.")
+    messages.success(request, _("Saved."))
     return redirect("workspace_keys", team_slug, workspace_id)
 
 
@@ -135,7 +139,7 @@ def workspace_rotate(request: MemberRequest, team_slug: str, workspace_id: UUID)
     if form.errors:
         return _keys_page(request, workspace, rotate=form)
     nudge("issues.sync_workspace", str(workspace.pk))
-    messages.success(request, "The new key works and is in use.")
+    messages.success(request, _("The new key works and is in use."))
     return redirect("workspace_keys", team_slug, workspace_id)
 
 
@@ -147,12 +151,12 @@ def workspace_check(request: MemberRequest, team_slug: str, workspace_id: UUID) 
     workspace = load_workspace(request.membership, workspace_id)
     try:
         if workspace.read_key is None:
-            raise Refusal("The workspace has no key.", code="NO_KEY")
+            raise Refusal(_("The workspace has no key."), code="NO_KEY")
         account = workspaces.check_key(workspace.base_url, workspace.read_key)
     except Refusal as refusal:
         messages.error(request, refusal.sentence)
     else:
-        messages.success(request, f"The key works: {account.email or 'TokPortal answers'}.")
+        messages.success(request, _("The key works: {who}.").format(who=account.email or _("TokPortal answers")))
     return redirect("workspace_keys", team_slug, workspace_id)
 
 
@@ -164,10 +168,10 @@ def workspace_pause(request: MemberRequest, team_slug: str, workspace_id: UUID) 
     workspace = load_workspace(request.membership, workspace_id)
     paused = request.POST.get("paused") == "1"
     if workspace.state == WorkspaceState.KEY_REFUSED:
-        messages.error(request, "TokPortal refuses this workspace's key: replace it first.")
+        messages.error(request, _("TokPortal refuses this workspace's key: replace it first."))
     else:
         workspaces.pause_workspace(workspace=workspace, paused=paused, actor=actor_of(request))
-        messages.success(request, "Paused: nothing is asked of TokPortal." if paused else "Resumed.")
+        messages.success(request, _("Paused: nothing is asked of TokPortal.") if paused else _("Resumed."))
     return redirect("workspace", team_slug, workspace_id)
 
 
@@ -179,7 +183,7 @@ def workspace_sweep(request: MemberRequest, team_slug: str, workspace_id: UUID) 
     workspace = load_workspace(request.membership, workspace_id)
     workspaces.want_everything_now(workspace=workspace, actor=actor_of(request))
     nudge("issues.sync_workspace", str(workspace.pk))
-    messages.success(request, f"Looking at “{workspace.name}” now.")
+    messages.success(request, _("Looking at “{name}” now.").format(name=workspace.name))
     if request.POST.get("next") == "issues":
         return redirect("issues", team_slug)
     return redirect("workspace", team_slug, workspace_id)

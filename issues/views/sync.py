@@ -8,6 +8,8 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from issues.access import load_bundle, load_editor, load_issue, load_membership, load_owner, load_workspace
@@ -66,7 +68,9 @@ def webhook_register(request: MemberRequest, team_slug: str, workspace_id: UUID)
         messages.error(request, refusal.sentence)
     else:
         changed = endpoint.former_until is not None
-        messages.success(request, "The secret was changed." if changed else "TokPortal delivers its events here now.")
+        messages.success(
+            request, _("The secret was changed.") if changed else _("TokPortal delivers its events here now.")
+        )
     return redirect("workspace_webhooks", team_slug, workspace_id)
 
 
@@ -82,9 +86,9 @@ def webhook_test(request: MemberRequest, team_slug: str, workspace_id: UUID) -> 
         messages.error(request, refusal.sentence)
     else:
         if arrived:
-            messages.success(request, "The test event has arrived, signed as it should be.")
+            messages.success(request, _("The test event has arrived, signed as it should be."))
         else:
-            messages.error(request, "TokPortal sent a test event, but it did not arrive. Is this address reachable?")
+            messages.error(request, _("TokPortal sent a test event, but it did not arrive. Is this address reachable?"))
     return redirect("workspace_webhooks", team_slug, workspace_id)
 
 
@@ -99,7 +103,7 @@ def webhook_remove(request: MemberRequest, team_slug: str, workspace_id: UUID) -
     except Refusal as refusal:
         messages.error(request, refusal.sentence)
     else:
-        messages.success(request, "TokPortal delivers no events here any more.")
+        messages.success(request, _("TokPortal delivers no events here any more."))
     return redirect("workspace_webhooks", team_slug, workspace_id)
 
 
@@ -108,7 +112,7 @@ def webhook_remove(request: MemberRequest, team_slug: str, workspace_id: UUID) -
 
 def _check(request: MemberRequest, bundle: Bundle) -> None:
     if bundle.last_checked_at and timezone.now() - bundle.last_checked_at < CHECKED_JUST_NOW:
-        messages.success(request, "Checked just now.")
+        messages.success(request, _("Checked just now."))
         return
     try:
         tally = check_now(bundle, actor=actor_of(request))
@@ -117,10 +121,10 @@ def _check(request: MemberRequest, bundle: Bundle) -> None:
         return
     found = []
     if tally.opened:
-        found.append(f"{tally.opened} new flag{'s' if tally.opened > 1 else ''}")
+        found.append(ngettext("{count} new flag", "{count} new flags", tally.opened).format(count=tally.opened))
     if tally.closed:
-        found.append(f"{tally.closed} flag{'s' if tally.closed > 1 else ''} gone")
-    messages.success(request, f"Checked: {', '.join(found) or 'nothing new'}.")
+        found.append(ngettext("{count} flag gone", "{count} flags gone", tally.closed).format(count=tally.closed))
+    messages.success(request, _("Checked: {found}.").format(found=", ".join(found) or _("nothing new")))
 
 
 @require_POST

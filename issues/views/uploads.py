@@ -9,6 +9,7 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse, JsonResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from issues.access import load_editor, load_fix, load_issue, load_media
@@ -33,7 +34,7 @@ def _facts(text: bytes) -> tuple[list[uploads.FileFacts | str], bool]:
         said: Any = json.loads(text)
         return [_entry(entry) for entry in said["files"]], said.get("insist") is True
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Refusal("Choose a file.", code="FILE_MISSING") from error
+        raise Refusal(_("Choose a file."), code="FILE_MISSING") from error
 
 
 def _entry(entry: Any) -> uploads.FileFacts | str:
@@ -102,7 +103,7 @@ def relay(request: MemberRequest, team_slug: str, media_id: UUID) -> HttpRespons
     request.membership = load_editor(request.user, team_slug)
     media = load_media(request.membership, media_id)
     if request.META.get("CONTENT_LENGTH") != str(media.size):
-        return _refused(Refusal("The file changed while it was uploaded. Choose it again.", code="FILE_CHANGED"))
+        return _refused(Refusal(_("The file changed while it was uploaded. Choose it again."), code="FILE_CHANGED"))
 
     def chunks() -> Iterator[bytes]:
         while chunk := request.read(CHUNK):

@@ -1,6 +1,12 @@
 // Small behaviour for every page: theme, menus, toasts, tabs. Uploads live in upload.js.
 const toasts = () => document.getElementById("toasts");
 
+// Words in the page's language: those of components/words.html, and where there is an upload those of issues/_upload.html.
+export function say(key, values = {}) {
+  const holder = [...document.querySelectorAll("#words, #upload-words")].find((one) => key in one.dataset);
+  return holder.dataset[key].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}
+
 export function toast(text, kind = "") {
   const box = document.createElement("div");
   box.className = `toast ${kind}`;
@@ -8,7 +14,7 @@ export function toast(text, kind = "") {
   words.textContent = text;
   const close = document.createElement("button");
   close.type = "button";
-  close.setAttribute("aria-label", "Dismiss");
+  close.setAttribute("aria-label", say("dismiss"));
   close.textContent = "✕";
   close.addEventListener("click", () => box.remove());
   box.append(words, close);
@@ -118,16 +124,13 @@ document.addEventListener("submit", (event) => {
   if (question && !window.confirm(question)) event.preventDefault();
 });
 
-document.body.addEventListener("htmx:sendError", () => toast("The server cannot be reached. What you see may be old.", "error"));
+document.body.addEventListener("htmx:sendError", () => toast(say("unreachable"), "error"));
 document.body.addEventListener("htmx:responseError", (event) => {
   const status = event.detail.xhr.status;
   if (status === 422) return; // said beside the fragment
   const id = event.detail.xhr.getResponseHeader("X-Request-ID") || "";
-  const words = {
-    403: "Your role does not allow this.",
-    404: "This is not there any more.",
-  }[status];
-  toast(words || `Something broke on our side (request ${id}). Nothing that you saved is lost.`, "error");
+  const key = { 403: "forbidden", 404: "missing" }[status] || "broken";
+  toast(say(key, { id }), "error");
 });
 
 // What our server says beside a fragment.

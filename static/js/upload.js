@@ -1,5 +1,6 @@
 // Files: chosen, dropped or pasted → announced to our server → PUT straight to TokPortal's store → the fix is sent.
 // Uppy carries the bytes. Where the browser's own PUT is refused (CORS, network) it sends them through our server.
+import { say } from "./tokdash.js";
 import { Sortable } from "../vendor/sortable/sortable.min.js";
 import { Uppy, XHRUpload } from "../vendor/uppy/uppy.min.js";
 
@@ -19,7 +20,7 @@ async function post(url, body) {
     body: body === undefined ? undefined : JSON.stringify(body),
   });
   const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Refused(answer.message || "The server did not accept this. Reload the page and try again.", answer.code);
+  if (!response.ok) throw new Refused(answer.message || say("refused"), answer.code);
   return answer;
 }
 
@@ -54,11 +55,13 @@ export function size(bytes) {
   const units = ["B", "kB", "MB", "GB"];
   let unit = 0;
   while (bytes >= 1000 && unit < 3) { bytes /= 1000; unit += 1; }
-  return `${unit && bytes < 100 ? bytes.toFixed(1) : Math.round(bytes)} ${units[unit]}`;
+  const digits = unit && bytes < 100 ? 1 : 0;
+  const number = bytes.toLocaleString(document.documentElement.lang, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return `${number} ${units[unit]}`;
 }
 
 function timeLeft(seconds) {
-  return seconds < 90 ? `${Math.ceil(seconds)} s left` : `${Math.ceil(seconds / 60)} min left`;
+  return seconds < 90 ? say("secondsLeft", { seconds: Math.ceil(seconds) }) : say("minutesLeft", { minutes: Math.ceil(seconds / 60) });
 }
 
 class Upload {
@@ -101,7 +104,7 @@ class Upload {
     this.stop.addEventListener("click", () => this.cancel());
     this.keep?.addEventListener("click", () => {
       const links = JSON.parse(this.keep.dataset.keep);
-      this.add(links.map((link, index) => ({ link, label: `Image ${index + 1} as it is now` })));
+      this.add(links.map((link, index) => ({ link, label: say("kept", { number: index + 1 }) })));
       this.keep.hidden = true;
     });
     window.addEventListener("beforeunload", (event) => { if (this.busy) event.preventDefault(); });
@@ -133,9 +136,9 @@ class Upload {
   row(entry, index) {
     const row = document.getElementById("file-row").content.firstElementChild.cloneNode(true);
     const name = entry instanceof File ? entry.name : entry.label;
-    const about = entry instanceof File ? size(entry.size) : "stays";
+    const about = entry instanceof File ? size(entry.size) : say("stays");
     row.querySelector(".name").textContent = name;
-    row.querySelector(".sub").textContent = this.several ? `Image ${index + 1} · ${about}` : about;
+    row.querySelector(".sub").textContent = this.several ? `${say("image", { number: index + 1 })} · ${about}` : about;
     if (entry instanceof File && entry.type.startsWith("image/")) {
       const picture = document.createElement("img");
       picture.alt = "";
@@ -188,9 +191,9 @@ class Upload {
     } catch (error) {
       if (this.plan) await post(this.plan.cancel).catch(() => {});
       this.working(false);
-      if (this.cancelled) this.say("The upload was cancelled.");
+      if (this.cancelled) this.say(say("cancelled"));
       else if (error instanceof Refused) this.say(error.message, { insistable: error.code === "FILE_DOUBTFUL" });
-      else this.say("The upload broke off. Check your connection and try again: your choice is kept.");
+      else this.say(say("lost"));
     } finally {
       clearInterval(alive);
       this.plan = this.uppy = null;
@@ -236,7 +239,7 @@ class Upload {
     if (this.cancelled) throw new Error("cancelled");
     const lost = uppy.getFiles().find((file) => file.error || !file.progress.uploadComplete);
     if (lost) throw this.refusalOf(lost);
-    this.status.textContent = "Uploaded. Handing it to TokPortal…";
+    this.status.textContent = say("handing");
     for (const file of uppy.getFiles()) await post(file.meta.steps.done);
   }
 
@@ -253,8 +256,8 @@ class Upload {
     this.meter.value = share;
     const seconds = (performance.now() - (this.started ?? performance.now())) / 1000;
     const left = share > 0.02 && share < 1 && seconds > 1 ? ` · ${timeLeft(seconds / share - seconds)}` : "";
-    this.status.textContent = share >= 1 ? "Uploaded. Waiting for the store…"
-      : `Uploading ${Math.round(share * 100)} % · ${size(sent)} of ${size(total)}${left}`;
+    this.status.textContent = share >= 1 ? say("waiting")
+      : say("uploading", { percent: Math.round(share * 100), sent: size(sent), total: size(total) }) + left;
   }
 
   async cancel() {

@@ -1,0 +1,151 @@
+"""Words in the reader's language: dates, lengths of time, and what is stored in English.
+
+Tables of sentences (verdicts, outcomes, troubles) mark theirs with `gettext_noop` and translate them when they are
+shown. Evidence, plans and findings about the record are stored as English text; `in_words` translates that.
+"""
+
+import re
+from datetime import date, datetime
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext, gettext_noop, pgettext
+
+# What varies in a stored text, and is lifted out of it before it is looked up.
+_VARIES = re.compile(r"“[^”]*”|\d+(?:\.\d+)?")
+
+STORED = (
+    # Facts in the evidence of a look: what a file is (links.media), how slow a host (links.check), whose certificate.
+    gettext_noop("a ZIP archive"),
+    gettext_noop("a PDF document"),
+    gettext_noop("an archive"),
+    gettext_noop("a compressed archive"),
+    gettext_noop("a program"),
+    gettext_noop("a web page"),
+    gettext_noop("an XML text"),
+    gettext_noop("a JSON text"),
+    gettext_noop("a text"),
+    gettext_noop("a streaming playlist"),
+    gettext_noop("an image"),
+    gettext_noop("an audio file"),
+    gettext_noop("a video"),
+    gettext_noop("another file"),
+    gettext_noop("a video file without pictures"),
+    gettext_noop("{0} minutes"),
+    gettext_noop("many hours"),
+    gettext_noop("the beginning"),
+    gettext_noop("it is not valid yet"),
+    gettext_noop("it has expired"),
+    gettext_noop("nobody vouches for it"),
+    gettext_noop("it is for another name"),
+    gettext_noop("its chain is incomplete or not trusted"),
+    # TokPortal's statuses and kinds of videos, and our roles, as codes with spaces.
+    gettext_noop("draft"),
+    gettext_noop("pending setup"),
+    gettext_noop("published"),
+    gettext_noop("published priority"),
+    gettext_noop("accepted"),
+    gettext_noop("in review"),
+    gettext_noop("finalized"),
+    gettext_noop("completed"),
+    gettext_noop("cancelled"),
+    gettext_noop("archived"),
+    gettext_noop("pending"),
+    gettext_noop("configured"),
+    gettext_noop("pending corrections"),
+    gettext_noop("video"),
+    gettext_noop("carousel"),
+    gettext_noop("story"),
+    gettext_noop("owner"),
+    gettext_noop("editor"),
+    gettext_noop("viewer"),
+    # Second factors.
+    gettext_noop("second factor"),
+    gettext_noop("all"),
+    gettext_noop("TOTP Authenticator"),
+    gettext_noop("WebAuthn"),
+    gettext_noop("Recovery codes"),
+    # How a bulk plan was made (fixes.bulk).
+    gettext_noop("{0} became {1}"),
+    gettext_noop("a table of {0} lines"),
+    # Why a record does not hold (audit.verify, walk, checkpoints, watch).
+    gettext_noop("The end of the record is missing, or its head was altered."),
+    gettext_noop("It stands behind the record's end."),
+    gettext_noop("A name or value that it shows was altered."),
+    gettext_noop("A name or value of it was removed."),
+    gettext_noop("The chain has no signed checkpoint."),
+    gettext_noop("Checkpoint {0} knows events up to {1}: the end was cut off."),
+    gettext_noop("It is not what checkpoint {0} has signed."),
+    gettext_noop("Event {0} is missing."),
+    gettext_noop("Event {0} and what follows are missing."),
+    gettext_noop("It does not follow the event before it."),
+    gettext_noop("Its text or its hash was altered."),
+    gettext_noop("Its columns are not what was hashed."),
+    gettext_noop("It is dated before the event before it."),
+    gettext_noop("Checkpoint {0} is signed with a key that is not ours ({1})."),
+    gettext_noop("Checkpoint {0} was altered."),
+    gettext_noop("The first checkpoints are missing."),
+    gettext_noop("A checkpoint before number {0} is missing."),
+    gettext_noop("Checkpoint {0} goes backwards."),
+)
+
+
+def pattern_of(text: str) -> str:
+    """A stored text with its numbers and quoted parts as `{0}`, `{1}`: what translators see."""
+    places = iter(range(len(text)))
+    return _VARIES.sub(lambda found: f"{{{next(places)}}}", text)
+
+
+def in_words(text: str) -> str:
+    """A stored text in the reader's language; one that nobody has marked for translation as it is."""
+    pattern = pattern_of(text)
+    found = gettext(pattern) if pattern else ""
+    return text if found == pattern else found.format(*_VARIES.findall(text))
+
+
+# --- Dates: `django.utils.formats` with a pattern for each language ---------------------------------------
+
+
+def day_text(value: date | datetime) -> str:
+    """`Mon 23 Nov`. Moments are given in the zone in which they are to be read."""
+    return date_format(value, pgettext("date", "D j M"))
+
+
+def hour_text(value: datetime) -> str:
+    """`Mon 23 Nov, 14:05`."""
+    return date_format(value, pgettext("date", "D j M, H:i"))
+
+
+def exact_text(value: datetime) -> str:
+    """`Mon 23 Nov 2026, 14:05:09`."""
+    return date_format(value, pgettext("date", "D j M Y, H:i:s"))
+
+
+def moment_text(value: datetime) -> str:
+    """`23 Nov 2026, 14:05:09`."""
+    return date_format(value, pgettext("date", "j M Y, H:i:s"))
+
+
+def long_day_text(value: date | datetime) -> str:
+    """`23 November`."""
+    return date_format(value, pgettext("date", "j F"))
+
+
+def long_date_text(value: date | datetime) -> str:
+    """`23 November 2026`."""
+    return date_format(value, pgettext("date", "j F Y"))
+
+
+def span_text(seconds: float) -> str:
+    """A length of time in at most two words: `3 h`, `2 d 4 h`, `45 min`."""
+    minutes = int(seconds // 60)
+    if minutes < 1:
+        return gettext("{seconds} s").format(seconds=int(seconds))
+    if minutes < 60:
+        return gettext("{minutes} min").format(minutes=minutes)
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        pattern = gettext("{hours} h {minutes} min") if hours < 3 and minutes else gettext("{hours} h")
+        return pattern.format(hours=hours, minutes=minutes)
+    days, hours = divmod(hours, 24)
+    pattern = gettext("{days} d {hours} h") if days < 4 and hours else gettext("{days} d")
+    return pattern.format(days=days, hours=hours)
