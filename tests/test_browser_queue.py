@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from issues.sandbox.control import SandboxControl
 from issues.sandbox.server import FULL_KEY
 from tests import browser as b
 from tests.test_browser import TEAM, open_video_issue, run_axe
@@ -398,7 +399,16 @@ def test_an_endpoint_is_told_within_seconds(page, demo):
     expect(page.get_by_text("answered 200")).to_be_visible()
 
 
-def test_a_flag_that_comes_or_goes_is_announced_politely(page):
+def test_a_flag_that_comes_or_goes_is_announced_politely(page, demo):
+    before = open_count(page)
+    bundle, video = next(
+        (bundle, video)
+        for bundle, video in SandboxControl(demo.sandbox_origin).videos(download_issue=True)
+        if bundle["status"] == "accepted"
+    )
+    SandboxControl(demo.sandbox_origin).clear(bundle["id"], video["position"])
+
+    expect(page.locator("[data-list-status]")).to_have_text(f"Open: {before - 1} now", timeout=20_000)
     assert page.locator("#toasts").get_attribute("aria-live") == "polite"
     assert page.locator("[data-picked] [aria-live=polite]").count() == 1
     assert page.locator("#found").get_attribute("aria-live") == "polite"

@@ -209,6 +209,10 @@ class Cluster:
     ended: datetime | None
 
     @property
+    def is_late(self) -> bool:
+        return self.soonest is not None and self.soonest <= timezone.now()
+
+    @property
     def address(self) -> str:
         return IssueFilters(host=self.host, cause=self.verdict).address
 

@@ -19,7 +19,16 @@ from issues.queries.channels import trouble_of
 from issues.queries.hooks import answer_of
 from issues.sync.troubles import sentence_of
 from issues.triage.presence import holder_of
-from issues.wording import day_text, exact_text, hour_text, in_words, long_day_text, moment_text, span_text
+from issues.wording import (
+    day_text,
+    exact_text,
+    hour_text,
+    in_words,
+    long_date_text,
+    long_day_text,
+    moment_text,
+    span_text,
+)
 
 register = template.Library()
 register.filter("shown_url", shown_url)
@@ -95,6 +104,15 @@ def deadline(moment: datetime | None) -> SafeString:
 def day(value: datetime | None) -> str | SafeString:
     """A day without its hour, the moment itself on hover."""
     return _time(value, long_day_text(timezone.localtime(value))) if value else ""
+
+
+register.filter("short_day", day_text)
+
+
+@register.filter
+def long_date(value: datetime) -> str:
+    """`23 November 2026`, in the person's zone."""
+    return long_date_text(timezone.localtime(value))
 
 
 @register.simple_tag
@@ -199,7 +217,7 @@ def verdict_label(code: str) -> str:
 def host_label(links: list[str]) -> str:
     """The host of the first link, and how many more there are."""
     host = host_of(links[0]) or shown_url(links[0])[:40]
-    return gettext("{host} and {count} more").format(host=host, count=len(links) - 1) if len(links) > 1 else host
+    return f"{host} +{len(links) - 1}" if len(links) > 1 else host
 
 
 _PLATFORMS = {"tiktok": "TikTok", "instagram": "Instagram", "youtube": "YouTube"}
@@ -251,7 +269,7 @@ register.filter("message_trouble", trouble_of)
 @register.filter
 def notice_names(kinds: list[str]) -> str:
     """What a channel tells of, in words."""
-    return ", ".join(str(NoticeKind(kind).label) for kind in kinds if kind in NoticeKind.values)
+    return " · ".join(str(NoticeKind(kind).label) for kind in kinds if kind in NoticeKind.values)
 
 
 register.filter("trouble_sentence", sentence_of)

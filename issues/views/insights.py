@@ -60,6 +60,7 @@ def insights_report(request: MemberRequest, team_slug: str) -> HttpResponse:
     """The same on one page to be printed for a client, with the place in the record that it was made at."""
     request.membership = load_membership(request.user, team_slug)
     context = _context(request, InsightFilters.parse(request.GET))
+    context["made"] = timezone.now()
     context["head"] = AuditHead.objects.get(team=request.membership.team)
     return render_page(request, "insights/report.html", context)
 

@@ -3,7 +3,8 @@ import { uPlot } from "../vendor/uplot/uplot.min.js";
 
 const data = JSON.parse(document.getElementById("plots").textContent);
 const boxes = [...document.querySelectorAll("[data-plot]")];
-const language = document.documentElement.lang || undefined;
+// English days are said as everywhere else on our pages: 1 Nov.
+const language = { en: "en-GB" }[document.documentElement.lang] || document.documentElement.lang;
 const days = new Intl.DateTimeFormat(language, { day: "numeric", month: "short" });
 const drawn = [];
 
@@ -45,7 +46,7 @@ function draw(box, c) {
   return new uPlot({
     ...common,
     scales: { y: { range: () => top(chart.lines.map(([, values]) => values)) } },
-    axes: axes(c, { values: (plot, values) => values.map((value) => days.format(new Date(value * 1000))), space: 64 }),
+    axes: axes(c, { values: (plot, values) => values.map((value) => days.format(new Date(value * 1000))), space: 64, size: 28 }),
     series: [{}, ...chart.lines.map(([label], place) => ({
       label, stroke: strokes[place], width: 2, dash: place ? [6, 4] : undefined,
       fill: chart.lines.length === 1 ? c["accent-soft"] : undefined, points: { show: chart.x.length < 40, size: 5 },

@@ -1,6 +1,6 @@
 // The queue: what is selected outlives a refresh of the list; so does the place of the keyboard.
 import { focusRow } from "./keys.js";
-import { toast } from "./tokdash.js";
+import { say, toast } from "./tokdash.js";
 
 const picked = new Set();
 const form = document.querySelector("[data-picked]");
@@ -67,6 +67,18 @@ for (const dialog of document.querySelectorAll("dialog.dialog")) {
   });
 }
 
+// What the list says of itself when it has changed by itself, for those who do not see it.
+const current = () => one(".tabs [aria-current]");
+let told = current()?.textContent;
+function tellChange() {
+  const tab = current();
+  const status = one("[data-list-status]");
+  if (!tab || !status || tab.textContent === told) return;
+  told = tab.textContent;
+  const count = one(".count", tab).textContent;
+  status.textContent = say("listChanged", { tab: told.replace(count, "").trim(), count });
+}
+
 // Where the keyboard is: its row, and which control of it. Put back after the list was renewed.
 let place = null;
 document.body.addEventListener("htmx:beforeSwap", (event) => {
@@ -83,6 +95,7 @@ document.addEventListener("focusin", (event) => {
 });
 document.body.addEventListener("htmx:afterSettle", (event) => {
   showPicked();
+  tellChange();
   if (!place || event.detail.target?.id !== "issue-list" && event.detail.elt?.id !== "issue-list") return;
   if (document.activeElement && document.activeElement !== document.body) return;
   const rows = [...document.querySelectorAll("[data-row]")];
