@@ -193,6 +193,25 @@ def test_checks_that_are_behind_are_told_once(channel, swept):
     assert [message.subject for message in mail.outbox] == ["1 workspace behind · Bright Team"]
 
 
+def test_a_storm_of_late_issues_is_told_to_the_last_one(channel, workspace, monkeypatch):
+    factories.many_issues(workspace, 620)
+    Issue.objects.update(deadline=timezone.now() - timedelta(minutes=1))
+    Channel.objects.update(created_at=timezone.now() - timedelta(hours=2))
+
+    counts = [collect.collect_due() for _ in range(3)]
+
+    assert counts == [500, 120, 0]
+
+
+def test_a_closed_account_is_told_nothing(channel, swept, bob):
+    bob.is_active = False
+    bob.save()
+
+    tell()
+
+    assert mail.outbox == []
+
+
 def test_a_reminder_each_morning_of_what_is_still_open(channel, swept, monkeypatch):
     announce_all()
     Notice.objects.all().delete()
@@ -412,6 +431,39 @@ def test_only_owners_change_the_teams(page, as_user, alice, quiet_team):
     assert made.owner is None
     assert page("channel", made.pk).status_code == 200
     assert page.client.post(reverse("channel_try", args=[quiet_team.slug, made.pk])).status_code == 403
+
+
+def test_where_the_team_is_told_is_set_by_whoever_confirms_who_he_is(as_user, alice, quiet_team):
+    client = as_user(alice)
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "password", "at": 0}]
+    session.save()
+    said = {
+        "team": "1",
+        "kind": "email",
+        "name": "Ours",
+        "target": "ops@team.example",
+        "notices": ["new"],
+        "pace": "soon",
+    }
+
+    response = client.post(reverse("channel_add", args=[quiet_team.slug]), said)
+
+    assert response["Location"].startswith(reverse("account_reauthenticate"))
+    assert not Channel.objects.exists()
+
+
+def test_the_list_of_channels_costs_the_same_whatever_the_log_holds(
+    page, channel, quiet_team, django_assert_max_num_queries
+):
+    for number in range(30):
+        Message.objects.create(channel=channel, subject=f"Message {number}", body="x" * 1000)
+
+    with django_assert_max_num_queries(14):
+        shown = page("notifications")
+
+    assert "Message 29" in text(shown)
+    assert "Message 28" not in text(shown)
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,8 @@ def collect_due() -> int:
 
 
 def _channels(team_id: int | None = None) -> list[Channel]:
-    found = Channel.objects.filter(is_active=True).select_related("owner__user")
+    somebody = Q(owner=None) | Q(owner__user__is_active=True)
+    found = Channel.objects.filter(somebody, is_active=True).select_related("owner__user")
     return list(found.filter(team=team_id) if team_id else found)
 
 
@@ -156,7 +157,7 @@ def _called(channel: Channel) -> int:
                 issue_id=call.issue_id,
                 detail=f"by {call.by.get_full_name()}" if call.by else "",
             )
-            for call in calls[:200]
+            for call in calls.order_by("-pk")[:200]
         ]
     )
 
@@ -165,10 +166,11 @@ def _overdue(channel: Channel, now: datetime) -> int:
     if NoticeKind.OVERDUE not in channel.notices:
         return 0
     since = max(now - JUST, channel.created_at)
-    late = Issue.objects.filter(visible_issues(channel), deadline__lte=now, deadline__gt=since)
+    known = Notice.objects.filter(channel=channel, kind=NoticeKind.OVERDUE, issue__isnull=False).values("issue")
+    late = Issue.objects.filter(visible_issues(channel), deadline__lte=now, deadline__gt=since).exclude(pk__in=known)
     rows = [
         Notice(channel=channel, kind=NoticeKind.OVERDUE, key=f"overdue:{pk}", issue_id=pk)
-        for pk in late.values_list("pk", flat=True)[:500]
+        for pk in late.order_by("deadline", "pk").values_list("pk", flat=True)[:500]
     ]
     return _add(rows)
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
@@ -25,11 +26,11 @@ class ChannelEntry:
 def channels_of(membership: Membership, *, of_team: bool) -> list[ChannelEntry]:
     """One's own, or the team's. Two queries."""
     owner = None if of_team else membership
-    channels = list(Channel.objects.filter(team=membership.team, owner=owner).select_related("owner__user"))
-    last: dict[object, Message] = {}
-    for message in Message.objects.filter(channel__in=channels).order_by("created_at").defer("body"):
-        last[message.channel_id] = message
-    return [ChannelEntry(channel, where_of(channel), last.get(channel.pk)) for channel in channels]
+    latest = Message.objects.filter(channel=OuterRef("pk")).order_by("-created_at").values("pk")[:1]
+    found = Channel.objects.filter(team=membership.team, owner=owner).annotate(last_key=Subquery(latest))
+    channels = list(found.select_related("owner__user"))
+    messages = Message.objects.defer("body").in_bulk([channel.last_key for channel in channels if channel.last_key])
+    return [ChannelEntry(channel, where_of(channel), messages.get(channel.last_key)) for channel in channels]
 
 
 def where_of(channel: Channel) -> str:

@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -17,6 +18,7 @@ from issues.notify import channels
 from issues.problems import Refusal
 from issues.queries.channels import channels_of, messages_of, where_of
 from issues.views.chrome import MemberRequest, actor_of, render_page
+from issues.views.fresh import ask_again
 
 
 @require_GET
@@ -53,6 +55,9 @@ def channel_add(request: MemberRequest, team_slug: str) -> HttpResponse:
     is_team = request.POST.get("team") == "1"
     if is_team and not request.membership.is_owner:
         raise PermissionDenied
+    # What the team is told goes to an address outside: whoever sets that confirms who he is, as for endpoints.
+    if is_team and (again := ask_again(request, reverse("notifications", args=[team_slug]))):
+        return again
     form = ChannelForm(request.POST, is_own=not is_team)
     if form.is_valid():
         try:
@@ -94,6 +99,9 @@ def _channel_page(request: MemberRequest, channel: Channel, form: ChannelForm | 
 def channel_change(request: MemberRequest, team_slug: str, channel_id: UUID) -> HttpResponse:
     """How it is to be; or stop and go on (`active`)."""
     channel = _writable(request, team_slug, channel_id)
+    back = reverse("channel", args=[team_slug, channel_id])
+    if channel.owner_id is None and (again := ask_again(request, back)):
+        return again
     form = ChannelForm(request.POST, is_own=channel.owner_id is not None, kind=channel.kind)
     if form.is_valid():
         try:
