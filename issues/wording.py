@@ -7,8 +7,11 @@ shown. Evidence, plans and findings about the record are stored as English text;
 import re
 from datetime import date, datetime
 
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext, gettext_noop, pgettext
+
+from issues.tokportal.payloads import parse_moment
 
 # What varies in a stored text, and is lifted out of it before it is looked up.
 _VARIES = re.compile(r"“[^”]*”|\d+(?:\.\d+)?")
@@ -133,6 +136,14 @@ def long_day_text(value: date | datetime) -> str:
 def long_date_text(value: date | datetime) -> str:
     """`23 November 2026`."""
     return date_format(value, pgettext("date", "j F Y"))
+
+
+def publish_text(text: str) -> str:
+    """A date as TokPortal writes it, with its weekday and in the person's zone; as it is where it is no date."""
+    found = parse_moment(text)
+    if found is None:
+        return text or gettext("no date")
+    return day_text(found) if len(text) == 10 else hour_text(timezone.localtime(found))
 
 
 def span_text(seconds: float) -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from issues.sandbox.control import SandboxControl
 from issues.sandbox.server import FULL_KEY
 from tests import browser as b
 from tests.test_browser import TEAM, open_video_issue, run_axe
@@ -131,7 +130,7 @@ def test_a_row_is_given_to_a_colleague_and_the_place_is_kept(page):
     page.keyboard.press("a")
     page.get_by_role("dialog", name="Whose is it?").get_by_role("button", name="Ben Okafor").click()
 
-    expect(toast(page)).to_contain_text("1 issue is Ben Okafor’s now.")
+    expect(toast(page)).to_contain_text("1 issue goes to Ben Okafor now.")
     expect(page.locator(f"#issue-{key} .whose")).to_contain_text("Ben Okafor")
     expect(page.locator(f"#issue-{key} .row-title")).to_be_focused()
 
@@ -399,16 +398,18 @@ def test_an_endpoint_is_told_within_seconds(page, demo):
     expect(page.get_by_text("answered 200")).to_be_visible()
 
 
-def test_a_flag_that_comes_or_goes_is_announced_politely(page, demo):
+def test_what_changes_by_itself_is_announced_politely(page, demo, chromium):
     before = open_count(page)
-    bundle, video = next(
-        (bundle, video)
-        for bundle, video in SandboxControl(demo.sandbox_origin).videos(download_issue=True)
-        if bundle["status"] == "accepted"
-    )
-    SandboxControl(demo.sandbox_origin).clear(bundle["id"], video["position"])
+    ben = b.open_page(chromium)
+    b.log_in(ben, demo.url, b.EDITOR)
+    ben.goto(demo.url + TEAM + "/?state=open")
+    ben.locator("tr[data-row]").last.get_by_role("button", name=re.compile("^Snooze ")).click()
+    ben.get_by_role("button", name="For an hour").click()
+    expect(toast(ben)).to_contain_text("1 issue snoozed until")
 
-    expect(page.locator("[data-list-status]")).to_have_text(f"Open: {before - 1} now", timeout=20_000)
+    expect(page.locator("[data-list-status]")).to_have_text(f"Open: {before - 1} now", timeout=12_000)
+    assert page.locator("[data-list-status]").get_attribute("role") == "status"
     assert page.locator("#toasts").get_attribute("aria-live") == "polite"
     assert page.locator("[data-picked] [aria-live=polite]").count() == 1
     assert page.locator("#found").get_attribute("aria-live") == "polite"
+    ben.context.close()

@@ -14,7 +14,7 @@ from issues.audit import Verb
 from issues.audit.personal import People, people_of
 from issues.fixes.outcomes import outcome_of
 from issues.models import AuditEvent
-from issues.wording import hour_text, in_words
+from issues.wording import hour_text, in_words, publish_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +235,11 @@ Said = tuple[str, dict[str, Any]]
 
 def _special(verb: Verb, event: Told) -> Said | None:
     """Sentences that depend on what changed; `None` for those that are always the same."""
+    if verb == Verb.FIX_SUCCEEDED:
+        dates = [publish_text(str(_after(event, name) or "")) for name in _PUBLISH_DATES]
+        return _("read the video back: the flag is gone, publish dates are {start} to {end}"), dict(
+            zip(("start", "end"), dates, strict=True)
+        )
     if verb in _WITH_VALUES:
         pattern, fields = _WITH_VALUES[verb]
         return pattern, {field: _after(event, field) for field in fields}
@@ -313,14 +318,8 @@ def _of_doubt(record: str) -> Said:
     return pattern, {"number": found[1], "reason": in_words(found[2])}
 
 
+_PUBLISH_DATES = ("target_publish_date", "target_publish_end_date")
 _WITH_VALUES = {
-    Verb.FIX_SUCCEEDED: (
-        _(
-            "read the video back: the flag is gone, publish dates are {target_publish_date} "
-            "to {target_publish_end_date}"
-        ),
-        ("target_publish_date", "target_publish_end_date"),
-    ),
     Verb.HISTORY_CUT: (
         _("let go of the events before number {first_kept}: the team keeps {days} days"),
         ("first_kept", "days"),

@@ -27,6 +27,7 @@ from issues.wording import (
     long_date_text,
     long_day_text,
     moment_text,
+    publish_text,
     span_text,
 )
 
@@ -107,6 +108,7 @@ def day(value: datetime | None) -> str | SafeString:
 
 
 register.filter("short_day", day_text)
+register.filter("publish_day", publish_text)
 
 
 @register.filter
@@ -121,17 +123,6 @@ def moment(value: datetime | None) -> str | SafeString:
     if value is None:
         return "—"
     return _time(value, moment_text(timezone.localtime(value)))
-
-
-@register.filter
-def publish_day(text: str) -> str:
-    """A date as TokPortal writes it, with its weekday; as it is where it is no date."""
-    from issues.tokportal.payloads import parse_moment
-
-    found = parse_moment(text)
-    if found is None:
-        return text or gettext("no date")
-    return day_text(found) if len(text) == 10 else hour_text(timezone.localtime(found))
 
 
 @register.simple_tag(takes_context=True)
