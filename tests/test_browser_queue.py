@@ -276,7 +276,9 @@ def test_insights_draw_their_charts_in_both_themes_and_have_tables(page, demo):
     page.get_by_role("button", name="Switch between light and dark").click()
     expect(page.locator(".canvas canvas")).to_have_count(3)
     page.get_by_text("The charts as tables").click()
-    expect(page.get_by_role("region", name="The charts as tables").locator("tbody tr")).to_have_count(31)
+    expect(page.get_by_role("region", name="The charts as tables").locator("tbody tr")).to_have_count(
+        2
+    )  # durations, and the one day that is known
     with page.expect_download() as download:
         page.locator("#by-hosts + a").click()
     assert Path(download.value.path()).read_text().startswith("host,flags,flagged_again,open_now")

@@ -144,7 +144,7 @@ def test_pages_say_when_background_work_stands_still(page, swept):
     arguments = {"issue": [issue.pk], "bundle": [issue.video.bundle_id], "workspace": [issue.workspace_id]}
     for name in ("issues", "issue", "bundles", "bundle", "workspaces", "workspace", "history"):
         said = text(page(name, *arguments.get(name, [])))
-        assert said.count("Background work is paused since 4 min ago") == 1, name
+        assert said.count("Background work has stopped; its last sign was 4 min ago") == 1, name
     assert pulse.paused_since() == since
 
 

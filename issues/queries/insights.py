@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Q, QuerySet
+from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Min, Q, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 from django.utils.translation import gettext, gettext_noop
@@ -64,6 +64,7 @@ class Day:
     fixed: int
     ended: int  # otherwise: cleared elsewhere, or moot
     open: int  # at the end of the day
+    is_watched: bool  # before TokDash looked for the first time nothing is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,16 @@ class Insights:
     people: Sequence[Load]
 
     @property
+    def watched(self) -> Sequence[Day]:
+        """The days of which something is known."""
+        return [day for day in self.days if day.is_watched]
+
+    @property
+    def watched_since(self) -> date | None:
+        """Since when TokDash looks, where that is within the period."""
+        return self.watched[0].day if self.watched and not self.days[0].is_watched else None
+
+    @property
     def on_time(self) -> float | None:
         """The share of what was fixed in the period that was fixed before its deadline, in percent."""
         return 100 * (self.fixed - self.fixed_late) / self.fixed if self.fixed else None
@@ -138,13 +149,17 @@ def read_insights(team: Team, filters: InsightFilters) -> Insights:
         late_now=Count("pk", filter=Q(state__in=UNRESOLVED, deadline__lt=now)),
         fixed=Count("pk", filter=Q(state=IssueState.FIXED, closed_at__gte=since)),
         fixed_late=Count("pk", filter=Q(state=IssueState.FIXED, closed_at__gte=since, closed_at__gt=F("deadline"))),
+        first=Min("opened_at"),
         open_before=Count("pk", filter=Q(opened_at__lt=since) & (Q(closed_at=None) | Q(closed_at__gte=since))),
     )
-    open_before = counts.pop("open_before")
+    open_before, first = counts.pop("open_before"), counts.pop("first")
+    workspaces = Workspace.objects.filter(team=team, **({"name": filters.workspace} if filters.workspace else {}))
+    connected = workspaces.aggregate(first=Min("created_at"))["first"]
+    begin = timezone.localdate(min(first or now, connected or now))
     return Insights(
         filters=filters,
         since=since,
-        days=_days(issues, since, filters.days, open_before),
+        days=_days(issues, since, filters.days, open_before, begin),
         to_detect=_spread(seen.exclude(seen_within=None), "seen_within"),
         to_fix=_spread(fixed.annotate(took=_TOOK), "took"),
         classes=_classes(fixed),
@@ -155,7 +170,7 @@ def read_insights(team: Team, filters: InsightFilters) -> Insights:
     )
 
 
-def _days(issues: QuerySet[Issue], since: datetime, count: int, open_before: int) -> list[Day]:
+def _days(issues: QuerySet[Issue], since: datetime, count: int, open_before: int, begin: date) -> list[Day]:
     zone = timezone.get_current_timezone()
 
     def by_day(rows: QuerySet[Issue], field: str) -> dict[date, int]:
@@ -171,7 +186,7 @@ def _days(issues: QuerySet[Issue], since: datetime, count: int, open_before: int
         day = timezone.localdate(since) + timedelta(days=number)
         row = seen.get(day, 0), fixed.get(day, 0), ended.get(day, 0)
         standing += row[0] - row[1] - row[2]
-        days.append(Day(day, *row, open=standing))
+        days.append(Day(day, *row, open=standing, is_watched=day >= begin))
     return days
 
 
@@ -267,7 +282,7 @@ def table_of(insights: Insights, name: str) -> list[list[str]]:
     rows: list[Sequence[object]]
     if name == "days":
         rows = [("day", "seen", "fixed", "ended_otherwise", "open_at_the_end")]
-        rows += [(day.day.isoformat(), day.seen, day.fixed, day.ended, day.open) for day in insights.days]
+        rows += [(day.day.isoformat(), day.seen, day.fixed, day.ended, day.open) for day in insights.watched]
     elif name == "durations":
         rows = [("time_to_fix", "issues"), *insights.classes]
     elif name in {"hosts", "campaigns"}:

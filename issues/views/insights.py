@@ -27,14 +27,20 @@ def _context(request: MemberRequest, filters: InsightFilters) -> dict[str, objec
 
 
 def _charts(found: Insights) -> dict[str, object]:
-    """What the script draws: x as Unix seconds of each day's noon, and a list of numbers for each line."""
+    """What the script draws: x as Unix seconds of each day's noon, and a list of numbers for each line.
+
+    Days that nobody watched have none.
+    """
     noon = 12 * 3600
     start = [int(timezone.make_aware(_midnight(day.day)).timestamp()) + noon for day in found.days]
     return {
-        "open": {"x": start, "lines": [[_("Open"), [day.open for day in found.days]]]},
+        "open": {"x": start, "lines": [[_("Open"), [day.open if day.is_watched else None for day in found.days]]]},
         "flow": {
             "x": start,
-            "lines": [[_("Seen"), [day.seen for day in found.days]], [_("Fixed"), [day.fixed for day in found.days]]],
+            "lines": [
+                [_("Seen"), [day.seen if day.is_watched else None for day in found.days]],
+                [_("Fixed"), [day.fixed if day.is_watched else None for day in found.days]],
+            ],
         },
         "durations": {"labels": [label for label, _ in found.classes], "bars": [count for _, count in found.classes]},
     }

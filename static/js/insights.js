@@ -33,7 +33,7 @@ function draw(box, c) {
   const width = box.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
   const size = { width, height: 190 };
   const common = { ...size, legend: { show: !chart.bars && chart.lines.length > 1, live: false }, cursor: { show: false }, padding: [10, 20, 0, 0] };
-  const top = (values) => [0, Math.max(4, Math.ceil(Math.max(0, ...values.flat()) * 1.1))];
+  const top = (values) => [0, Math.max(4, Math.ceil(Math.max(0, ...values.flat().map((value) => value ?? 0)) * 1.1))];
   if (chart.bars) {
     return new uPlot({
       ...common,
