@@ -73,7 +73,7 @@ def test_troubles_are_told_in_plain_words(page, swept, workspace):
     SyncGauge.objects.update(trouble_code="LOST_ANSWER", trouble_since=timezone.now() - timedelta(minutes=7))
     said = text(page("workspace", workspace.pk))
     assert "TokPortal breaks off in the middle of its answers" in said
-    assert "Since 7 min ago" in said
+    assert "It began 7 min ago" in said
 
     SyncGauge.objects.update(trouble_code="", flaggable=9000, limit_per_minute=120)
     assert "9000 bundles are more than 120 requests a minute can cover every 30 minutes" in text(
