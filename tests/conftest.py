@@ -18,9 +18,11 @@ from issues import pulse
 from issues.audit import Actor, Event, Verb, record
 from issues.audit.verify import Finding
 from issues.audit.watch import seal
-from issues.enums import Origin, Role
+from issues.enums import ChannelKind, NoticeKind, Origin, Role
 from issues.links import network as networks
-from issues.models import Issue, SyncRun, Team, User, Workspace
+from issues.models import Channel, Issue, Membership, SyncRun, Team, User, Workspace
+from issues.notify import channels
+from issues.notify.channels import Wishes
 from issues.sandbox.server import FULL_KEY, Sandbox
 from issues.sync.limiter import redis as redis_limiter
 from issues.sync.sweeps import sweep_workspace
@@ -219,3 +221,23 @@ def page(as_user, bob, team):
 
     get.client = client
     return get
+
+
+@pytest.fixture
+def bobs(team, bob):
+    """Bob's membership."""
+    return Membership.objects.get(team=team, user=bob)
+
+
+@pytest.fixture
+def quiet_team(team):
+    """Without the channels that members have from the beginning."""
+    Channel.objects.all().delete()
+    return team
+
+
+@pytest.fixture
+def channel(quiet_team, bobs, actor):
+    """Bob is told of everything, by e-mail, soon."""
+    wishes = Wishes(ChannelKind.EMAIL, "E-mail", "", tuple(NoticeKind))
+    return channels.add_channel(team=quiet_team, owner=bobs, wishes=wishes, actor=actor)

@@ -6,8 +6,8 @@ BIN=${BIN:-.venv/bin}
 sh tests/run_checks.sh
 skipped=""
 export PYTHONWARNINGS=default
-# Half of the time tests wait for processes and clocks: three of them keep two cores busy.
-WORKERS=${TEST_WORKERS:-3}
+# One of them drives the browser, its demos and chromium; more than two overload two cores, and pages come too late.
+WORKERS=${TEST_WORKERS:-2}
 
 printf '\n== tests on SQLite with the embedded broker\n'
 DATABASE_URL= "$BIN/python" -m pytest -n "$WORKERS" --dist loadgroup -q ${PYTEST_ARGS:-}

@@ -12,7 +12,7 @@ from tests.test_browser import TEAM, run_axe
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.xdist_group("browser-languages"),
+    pytest.mark.xdist_group("browser"),
     pytest.mark.skipif(not Path(b.CHROMIUM).exists(), reason="no chromium on this machine"),
 ]
 

@@ -5,64 +5,22 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from django.core import mail
-from django.urls import reverse
 from django.utils import timezone
 
 from issues.audit import Actor
 from issues.enums import ChannelKind, NoticeKind, Origin, Pace
 from issues.fixes.lifecycle import drive_fix
 from issues.fixes.submit import submit_links
-from issues.models import AuditEvent, Channel, Issue, Membership, Message, Notice, SyncGauge, Workspace
-from issues.notify import channels, collect, compose, post
+from issues.models import Channel, Issue, Message, Notice, SyncGauge
+from issues.notify import channels, collect, post
 from issues.notify.channels import Wishes
 from issues.outgoing.announce import announce_all
-from issues.problems import Refusal
-from issues.retention import tidy
-from issues.sync.sweeps import sweep_workspace
 from issues.triage.assigning import assign
 from issues.triage.notes import write_note
 from issues.triage.snoozing import snooze
 from tests import factories
 from tests.reading import text
-
-EVERYTHING = tuple(NoticeKind)
-SLACK = "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
-DISCORD = "https://discord.com/api/webhooks/4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js"
-
-
-@pytest.fixture
-def bobs(team, bob):
-    return Membership.objects.get(team=team, user=bob)
-
-
-@pytest.fixture
-def quiet_team(team):
-    """Without the channels that members have from the beginning."""
-    Channel.objects.all().delete()
-    return team
-
-
-@pytest.fixture
-def channel(quiet_team, bobs, actor):
-    """Bob is told of everything, by e-mail, soon."""
-    wishes = Wishes(ChannelKind.EMAIL, "E-mail", "", EVERYTHING)
-    return channels.add_channel(team=quiet_team, owner=bobs, wishes=wishes, actor=actor)
-
-
-def tell(*, at_once=True):
-    """What the worker does every few seconds, with the gathering over."""
-    announce_all()
-    collect.collect_due()
-    if at_once:
-        Channel.objects.exclude(due_at=None).update(due_at=timezone.now())
-    compose.compose_due()
-    while post.send_due():
-        pass
-
-
-def sweep(workspace):
-    sweep_workspace(workspace, actor=Actor.system(Origin.SYNC))
-
+from tests.telling import DISCORD, SLACK, TEAMS, sweep, tell
 
 # --- What is told --------------------------------------------------------------------------------------------
 
@@ -316,8 +274,11 @@ def test_a_message_whose_worker_died_goes_out_later(channel, actor):
     assert len(mail.outbox) == 1
 
 
-@pytest.mark.parametrize(("kind", "target", "word"), [("slack", SLACK, "attachments"), ("discord", DISCORD, "content")])
-def test_slack_and_discord_get_it_by_apprise(quiet_team, bobs, actor, monkeypatch, kind, target, word):
+@pytest.mark.parametrize(
+    ("kind", "target", "word"),
+    [("slack", SLACK, "attachments"), ("discord", DISCORD, "content"), ("teams", TEAMS, "AdaptiveCard")],
+)
+def test_slack_discord_and_teams_get_it_by_apprise(quiet_team, bobs, actor, monkeypatch, kind, target, word):
     posted = []
 
     class Taken:
@@ -338,6 +299,7 @@ def test_slack_and_discord_get_it_by_apprise(quiet_team, bobs, actor, monkeypatc
     assert Message.objects.get().state == "delivered"
     assert posted[0][0].startswith(target.split("?")[0].rsplit("/", 1)[0])
     assert "how TokDash will tell you" in str(posted[0][1].get("data"))
+    assert word in str(posted[0][1].get("data"))
 
 
 def test_a_webhook_goes_under_the_guard(quiet_team, small_sandbox, workspace, alice):
@@ -355,155 +317,3 @@ def test_a_webhook_goes_under_the_guard(quiet_team, small_sandbox, workspace, al
     channels.try_channel(channel=made, actor=boss)
     post.send_due()
     assert Message.objects.latest("created_at").code == "private_address"
-
-
-# --- Settings ------------------------------------------------------------------------------------------------
-
-
-def test_a_new_member_hears_of_what_concerns_him(team, bobs):
-    channel = Channel.objects.get(owner=bobs)
-
-    assert (channel.kind, channel.only_mine) == ("email", True)
-    assert "new" in channel.notices
-
-
-@pytest.mark.parametrize(
-    ("kind", "target"),
-    [
-        ("slack", "https://evil.example/services/T1/A1/x"), ("slack", "https://hooks.slack.com/"), ("slack", ""),
-        ("discord", "https://discord.com.evil.example/api/webhooks/1/x"), ("teams", "https://office.com/x"),
-        ("webhook", "https://10.0.0.1/"), ("webhook", "http://hooks.example.com/"), ("email", "other@team.example"),
-    ],
-)  # fmt: skip
-def test_targets_that_are_none_are_refused(quiet_team, bobs, actor, workspace, kind, target):
-    with pytest.raises(Refusal):
-        channels.add_channel(
-            team=quiet_team, owner=bobs, wishes=Wishes(ChannelKind(kind), "x", target, [NoticeKind.NEW]), actor=actor
-        )
-
-
-def test_a_member_adds_changes_tries_and_removes_his_own(page, quiet_team, bobs):
-    add = reverse("channel_add", args=[quiet_team.slug])
-    form = {"kind": "slack", "name": "Chat", "target": SLACK, "notices": ["new", "overdue"], "pace": "hourly"}
-    page.client.post(add, form)
-    channel = Channel.objects.get()
-    assert (channel.owner, channel.pace, channel.notices) == (bobs, "hourly", ["new", "overdue"])
-    shown = page("channel", channel.pk).content.decode()
-    assert "hooks.slack.com" in shown
-    assert "TIiajkdnlazkcOXrIdevi7FQ" not in shown
-    assert "TIiajkdnlazkcOXrIdevi7FQ" not in "".join(AuditEvent.objects.values_list("canonical", flat=True))
-
-    args = [quiet_team.slug, channel.pk]
-    page.client.post(
-        reverse("channel_change", args=args), {**form, "target": "", "quiet_from": "22:00", "quiet_until": "07:00"}
-    )
-    channel.refresh_from_db()
-    assert channel.quiet_from == time(22)
-    assert channel.is_active is False  # the box was not ticked
-    assert channel.target.reveal() == SLACK
-    page.client.post(reverse("channel_try", args=args))
-    assert Message.objects.count() == 1
-    page.client.post(reverse("channel_remove", args=args))
-    assert not Channel.objects.exists()
-
-
-def test_nobody_sees_the_channels_of_another(as_user, alice, channel, quiet_team):
-    owner = as_user(alice)
-    for name in ("channel", "channel_change", "channel_remove", "channel_try"):
-        ask = owner.get if name == "channel" else owner.post
-        assert ask(reverse(name, args=[quiet_team.slug, channel.pk])).status_code == 404
-
-
-def test_only_owners_change_the_teams(page, as_user, alice, quiet_team):
-    add = reverse("channel_add", args=[quiet_team.slug])
-    form = {
-        "kind": "email",
-        "name": "Desk",
-        "target": "desk@team.example",
-        "notices": ["new"],
-        "pace": "soon",
-        "team": "1",
-    }
-
-    assert page.client.post(add, form).status_code == 403
-    assert as_user(alice).post(add, form).status_code == 302
-    made = Channel.objects.get()
-    assert made.owner is None
-    assert page("channel", made.pk).status_code == 200
-    assert page.client.post(reverse("channel_try", args=[quiet_team.slug, made.pk])).status_code == 403
-
-
-def test_where_the_team_is_told_is_set_by_whoever_confirms_who_he_is(as_user, alice, quiet_team):
-    client = as_user(alice)
-    session = client.session
-    session["account_authentication_methods"] = [{"method": "password", "at": 0}]
-    session.save()
-    said = {
-        "team": "1",
-        "kind": "email",
-        "name": "Ours",
-        "target": "ops@team.example",
-        "notices": ["new"],
-        "pace": "soon",
-    }
-
-    response = client.post(reverse("channel_add", args=[quiet_team.slug]), said)
-
-    assert response["Location"].startswith(reverse("account_reauthenticate"))
-    assert not Channel.objects.exists()
-
-
-def test_the_list_of_channels_costs_the_same_whatever_the_log_holds(
-    page, channel, quiet_team, django_assert_max_num_queries
-):
-    for number in range(30):
-        Message.objects.create(channel=channel, subject=f"Message {number}", body="x" * 1000)
-
-    with django_assert_max_num_queries(14):
-        shown = page("notifications")
-
-    assert "Message 29" in text(shown)
-    assert "Message 28" not in text(shown)
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        {"notices": []},
-        {"quiet_from": "22:00"},
-        {"time_zone": "Mars/Olympus"},
-        {"name": ""},
-        {"pace": "x"},
-        {"kind": "fax"},
-    ],
-)
-def test_a_wrong_form_is_said_so(page, quiet_team, said):
-    form = {"kind": "email", "name": "Mail", "notices": ["new"], "pace": "soon", **said}
-    answer = page.client.post(reverse("channel_add", args=[quiet_team.slug]), form)
-
-    assert answer.status_code == 422
-    assert not Channel.objects.exists()
-
-
-def test_the_page_lists_mine_and_ours(page, channel, quiet_team, workspace):
-    sweep(workspace)
-    tell()
-
-    said = text(page("notifications"))
-    assert "bob@team.example" in said
-    assert "new issues · Bright Team" in said
-
-
-def test_old_messages_and_notices_go(channel, workspace, actor):
-    sweep(workspace)
-    tell()
-    old = timezone.now() - timedelta(days=31)
-    Message.objects.update(created_at=old)
-    Notice.objects.update(created_at=old)
-    channels.try_channel(channel=channel, actor=actor)
-
-    tidy()
-
-    assert Message.objects.count() == 1
-    assert not Notice.objects.exists()
-    assert Workspace.objects.exists()

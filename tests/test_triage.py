@@ -12,7 +12,7 @@ from issues.enums import Origin, Role
 from issues.fixes.lifecycle import drive_fix
 from issues.fixes.submit import submit_links
 from issues.members import change_role, remove_member
-from issues.models import AuditEvent, Issue, Membership, Mention, SavedView
+from issues.models import AuditEvent, Issue, Mention, SavedView
 from issues.problems import Refusal
 from issues.queries.filters import IssueFilters
 from issues.queries.queue import find_clusters, following_issue, list_issues, matching_issues
@@ -23,11 +23,6 @@ from issues.triage.saved import choose_default, remove_view, save_view
 from issues.triage.snoozing import moment_of, snooze, wake
 from tests import factories
 from tests.reading import text
-
-
-@pytest.fixture
-def bobs(team, bob):
-    return Membership.objects.get(team=team, user=bob)
 
 
 @pytest.fixture
