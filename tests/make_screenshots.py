@@ -42,7 +42,7 @@ ACCOUNT = {"second-factor": "/accounts/2fa/", "sessions": "/accounts/sessions/",
 def main() -> None:
     TARGET.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        demo = b.Demo(Path(folder), "--rate=6000", "--latency=5", "--fix-seconds=0.3")
+        demo = b.Demo(Path(folder), "--rate=600", "--latency=5", "--fix-seconds=0.3")
         control = SandboxControl(demo.sandbox_origin)
         try:
             with b.chromium() as browser:

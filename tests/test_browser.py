@@ -29,7 +29,7 @@ JPEG = base64.b64decode(
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    running = b.Demo(tmp_path_factory.mktemp("demo"), "--rate=6000", "--latency=5", "--fix-seconds=0.4")
+    running = b.Demo(tmp_path_factory.mktemp("demo"), "--rate=600", "--latency=5", "--fix-seconds=0.4")
     yield running
     running.stop()
 

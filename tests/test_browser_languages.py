@@ -19,7 +19,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    running = b.Demo(tmp_path_factory.mktemp("demo"), "--rate=6000", "--latency=5", "--fix-seconds=0.4")
+    running = b.Demo(tmp_path_factory.mktemp("demo"), "--rate=600", "--latency=5", "--fix-seconds=0.4")
     yield running
     running.stop()
 

@@ -31,7 +31,7 @@ def mails(tmp_path_factory):
 def demo(tmp_path_factory, mails):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EMAIL_URL", f"filemail:///{mails}")
-        running = b.Demo(tmp_path_factory.mktemp("demo"), "--rate=6000", "--latency=5", "--flagged=12")
+        running = b.Demo(tmp_path_factory.mktemp("demo"), "--rate=600", "--latency=5", "--flagged=12")
     # WebAuthn knows hosts by name alone.
     running.url = running.url.replace("127.0.0.1", "localhost")
     yield running

@@ -21,7 +21,7 @@ SIZES = {"desk": (1440, 900), "phone": (390, 844)}
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    options = ("--rate=6000", "--latency=5", "--fix-seconds=0.4", "--flagged=60")
+    options = ("--rate=600", "--latency=5", "--fix-seconds=0.4", "--flagged=60")
     running = b.Demo(tmp_path_factory.mktemp("demo"), *options)
     yield running
     running.stop()

@@ -32,7 +32,7 @@ LCP = """() => new Promise((resolve) => {
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        demo = b.Demo(Path(folder), "--rate=6000", "--latency=5", "--fix-seconds=0.3")
+        demo = b.Demo(Path(folder), "--rate=600", "--latency=5", "--fix-seconds=0.3")
         try:
             with b.chromium() as browser:
                 cookies = log_in(browser, demo)
