@@ -131,14 +131,16 @@ def test_fix_by_upload_shows_progress_and_ends_in_the_history(page, demo, contro
     seen = []
 
     page.get_by_role("button", name="Upload and send the fix").click()
-    status = page.locator("[data-status]")
+    # Both read at one moment: the panel is another one as soon as the file is there.
+    progress = """() => document.querySelector("[data-status]")?.textContent.includes("Uploading")
+      ? document.querySelector("[data-upload] progress").value : null"""
     until = time.monotonic() + 20
     while time.monotonic() < until and not page.get_by_text("Fixed and verified.").count():
-        if status.count() and "Uploading" in status.inner_text(timeout=500):
-            seen.append(page.locator("[data-upload] progress").evaluate("element => element.value"))
+        if (value := page.evaluate(progress)) is not None:
+            seen.append(value)
         page.wait_for_timeout(60)
 
-    expect(page.get_by_text("Fixed and verified.")).to_be_visible()
+    expect(page.get_by_text("Fixed and verified.")).to_be_visible(timeout=20_000)
     assert any(0.05 < value < 0.95 for value in seen), seen
     assert seen == sorted(seen)
     assert control.ledger("put")[-1]["size"] == 30_000_000
