@@ -77,6 +77,12 @@ def log_in(browser: Browser, demo: b.Demo) -> list[dict[str, object]]:
             break
         page.wait_for_timeout(500)
         page.reload()
+    # What a fresh start brings besides: the links of upcoming videos are opened, some two hundred.
+    for _ in range(60):
+        page.goto(demo.url + TEAM + "/at-risk/")
+        if not page.get_by_text("waiting for their turn").count():
+            break
+        page.wait_for_timeout(1000)
     cookies = page.context.cookies()
     page.context.close()
     return cookies
