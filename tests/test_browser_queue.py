@@ -49,10 +49,6 @@ def open_count(page) -> int:
     return int(page.locator(".tabs [aria-current] .count").inner_text())
 
 
-def row_of(page, name):
-    return page.locator("tr[data-row]", has=page.get_by_role("link", name=name, exact=True)).first
-
-
 # --- Keys ----------------------------------------------------------------------------------------------------
 
 

@@ -26,7 +26,7 @@ class Channel(models.Model):
     pace = models.CharField(max_length=10, choices=Pace.choices, default=Pace.SOON)
     quiet_from = models.TimeField(null=True, blank=True)  # in `time_zone`
     quiet_until = models.TimeField(null=True, blank=True)
-    time_zone = models.CharField(max_length=64, blank=True)  # empty: UTC
+    time_zone = models.CharField(max_length=64, blank=True)  # empty: its owner's, else UTC
     language = models.CharField(max_length=8, blank=True)  # of LANGUAGES; empty: its owner's, else English
     is_active = models.BooleanField(default=True)
     due_at = models.DateTimeField(null=True, blank=True)  # when what waits is put into a message
