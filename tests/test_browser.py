@@ -335,6 +335,9 @@ def test_the_theme_switch_is_kept(page, demo):
     page.reload()
 
     assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
+    assert 'data-theme="dark"' in page.context.request.get(page.url).text()  # from the server: no light flash
+    page.goto(demo.url + "/no/such/page")
+    assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
 
 
 PAGES = ["/accounts/login/", f"{TEAM}/", f"{TEAM}/?state=fixed", f"{TEAM}/?q=nothing-like-this", f"{TEAM}/bundles/", f"{TEAM}/history/",

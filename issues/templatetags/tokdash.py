@@ -5,6 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django import template
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -46,6 +47,13 @@ def icon(name: str, label: str = "") -> SafeString:
             '<svg class="icon" role="img" aria-label="{}"><use href="{}#{}"></use></svg>', label, sprite, name
         )
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', sprite, name)
+
+
+@register.simple_tag
+def theme_of(request: HttpRequest) -> SafeString:
+    """The attribute of `<html>` for the theme that the person chose with the switch; none where he chose none."""
+    chosen = request.COOKIES.get("theme", "")
+    return format_html(' data-theme="{}"', chosen) if chosen in {"light", "dark"} else SafeString()
 
 
 def _time(moment: datetime, text: str, css: str = "") -> SafeString:

@@ -18,6 +18,7 @@ def _page(
     content = loader.render_to_string(
         "errors/page.html",
         {
+            "request": request,
             "status": status,
             "title": title,
             "text": text,

@@ -1,6 +1,14 @@
 // Small behaviour for every page: theme, menus, toasts, tabs. Uploads live in upload.js.
 const toasts = () => document.getElementById("toasts");
 
+// What the server needs to know before the first paint, in cookies: a script that looked it up there would delay it.
+function keep(name, value) {
+  document.cookie = `${name}=${value}; path=/; max-age=31536000; samesite=lax${location.protocol === "https:" ? "; secure" : ""}`;
+}
+
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone && !document.cookie.includes(`tz=${zone}`)) keep("tz", zone);
+
 // Words in the page's language: those of components/words.html, and where there is an upload those of issues/_upload.html.
 export function say(key, values = {}) {
   const holder = [...document.querySelectorAll("#words, #upload-words")].find((one) => key in one.dataset);
@@ -29,7 +37,7 @@ document.addEventListener("click", (event) => {
     const now = document.documentElement.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
     const next = now === "dark" ? "light" : "dark";
     document.documentElement.dataset.theme = next;
-    localStorage.setItem("theme", next);
+    keep("theme", next);
   }
   const dismiss = target.closest(".toast button");
   if (dismiss) dismiss.closest(".toast").remove();
