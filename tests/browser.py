@@ -141,6 +141,15 @@ def width_of(page: Page) -> int:
     raise AssertionError("there is no page")
 
 
+def too_wide(page: Page) -> list[str]:
+    """What reaches beyond the right edge: the beginning of each such element."""
+    found: list[str] = page.evaluate(
+        "[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1)"
+        ".map(e => e.outerHTML.slice(0, 160))"
+    )
+    return found[:5]
+
+
 def write_clip(path: Path, size: int = 30_000_000) -> Path:
     """A file with the boxes of an MP4 around nothing."""
     content = mp4(size)

@@ -6,8 +6,8 @@ BIN=${BIN:-.venv/bin}
 sh tests/run_checks.sh
 skipped=""
 export PYTHONWARNINGS=default
-# One of them drives the browser, its demos and chromium; more than two overload two cores, and pages come too late.
-WORKERS=${TEST_WORKERS:-2}
+# One drives the browser with its demos, one waits for what killed workers left, one does the rest (xdist groups).
+WORKERS=${TEST_WORKERS:-3}
 
 printf '\n== tests on SQLite with the embedded broker\n'
 DATABASE_URL= "$BIN/python" -m pytest -n "$WORKERS" --dist loadgroup -q ${PYTEST_ARGS:-}

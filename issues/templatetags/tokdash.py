@@ -53,7 +53,7 @@ def icon(name: str, label: str = "") -> SafeString:
 def theme_of(request: HttpRequest) -> SafeString:
     """The attribute of `<html>` for the theme that the person chose with the switch; none where he chose none."""
     chosen = request.COOKIES.get("theme", "")
-    return format_html(' data-theme="{}"', chosen) if chosen in {"light", "dark"} else SafeString()
+    return format_html(' data-theme="{}"', chosen) if chosen in {"light", "dark"} else SafeString("")
 
 
 def _time(moment: datetime, text: str, css: str = "") -> SafeString:
