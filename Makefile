@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 
-.PHONY: help install demo test check tests browser lint types lock bench-sync bench-fixes bench-history bench-pages messages screenshots clean
+.PHONY: help install demo test check tests browser lint types lock bench-sync bench-fixes bench-history bench-pages bench-load messages screenshots clean
 
 help:
 	@echo "make demo         a running TokDash with a sandbox TokPortal (Ctrl-C ends it)"
@@ -15,6 +15,7 @@ help:
 	@echo "make bench-fixes  what survives a kill, and what a fix costs (PARTS=..., all: some forty minutes)"
 	@echo "make bench-history verifying, appending, reading, exporting a million events (some six minutes)"
 	@echo "make bench-pages  what the queue weighs, how soon it is there, keystrokes of a fix (some two minutes)"
+	@echo "make bench-load   pages over a million videos, hundreds of members, beside Django's admin (some fifteen minutes)"
 	@echo "make messages     collect texts for translators, compile their work (needs GNU gettext)"
 	@echo "make lock         write the locks anew from requirements/*.in"
 	@echo "make clean        remove .venv/ and var/"
@@ -50,6 +51,9 @@ bench-history: install
 
 bench-pages: install
 	@$(BIN)/python -m tests.bench.pages
+
+bench-load: install
+	@$(BIN)/python -m tests.bench.load $(PARTS)
 
 # Words for translators, and what they wrote for the server; needs GNU gettext, which nobody else does.
 messages: install

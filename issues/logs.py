@@ -1,8 +1,11 @@
-"""Logs without secrets: keys, signatures, cookies and presigned queries are cut out of every line."""
+"""Logs without secrets: keys, signatures, cookies and presigned queries are cut out of every line and every report."""
 
 import logging
 import re
 from contextvars import ContextVar
+from typing import Any
+
+from celery import current_task
 
 # The id that the error page shows, so that a line can be found by it.
 current_request_id: ContextVar[str] = ContextVar("current_request_id", default="-")
@@ -23,10 +26,11 @@ def scrub(text: str) -> str:
 
 
 class ScrubFilter(logging.Filter):
-    """Scrubs the message, its arguments and the traceback of each record, and adds the request's id."""
+    """Scrubs the message, its arguments and the traceback of each record, and adds the ids of request and task."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = current_request_id.get()
+        record.task_id, record.task = _task()
         record.msg = scrub(record.getMessage())
         record.args = None
         if record.exc_info and not record.exc_text:
@@ -34,3 +38,26 @@ class ScrubFilter(logging.Filter):
         if record.exc_text:
             record.exc_text = scrub(record.exc_text)
         return True
+
+
+def _task() -> tuple[str, str]:
+    """Id and name of the task that runs in this thread; dashes where none does."""
+    request = current_task.request if current_task else None
+    return (str(request.id), str(current_task.name)) if request is not None and request.id else ("-", "-")
+
+
+def scrub_report(event: Any, hint: Any = None) -> Any:
+    """What goes to Sentry, with every text in it scrubbed (`before_send`)."""
+    if isinstance(event, str):
+        return scrub(event)
+    if isinstance(event, dict):
+        return {
+            name: "***" if isinstance(name, str) and _SECRET_NAMES.fullmatch(name) else scrub_report(value)
+            for name, value in event.items()
+        }
+    if isinstance(event, list | tuple):
+        return [scrub_report(value) for value in event]
+    return event
+
+
+_SECRET_NAMES = re.compile(r"(?i)cookies?|set-cookie|authorization|x-api-key|x-csrftoken|password|.*_key|.*secret.*")

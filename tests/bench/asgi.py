@@ -1,0 +1,8 @@
+"""TokDash under ASGI, for comparing servers."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tokdash.settings")
+application = get_asgi_application()
