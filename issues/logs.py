@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from celery import current_task
+from pythonjsonlogger.json import JsonFormatter
 
 # The id that the error page shows, so that a line can be found by it.
 current_request_id: ContextVar[str] = ContextVar("current_request_id", default="-")
@@ -38,6 +39,13 @@ class ScrubFilter(logging.Filter):
         if record.exc_text:
             record.exc_text = scrub(record.exc_text)
         return True
+
+
+class ScrubbedJsonFormatter(JsonFormatter):
+    """One JSON object a line. It formats tracebacks itself instead of taking the scrubbed text."""
+
+    def formatException(self, ei: Any) -> Any:  # noqa: N802 - logging's name
+        return scrub(str(super().formatException(ei)))
 
 
 def _task() -> tuple[str, str]:
