@@ -16,6 +16,11 @@ step "import contract"
 "$BIN/lint-imports" --no-logo 2>/dev/null || "$BIN/lint-imports"
 step "migrations"
 "$BIN/python" manage.py makemigrations --check --dry-run
+POSTGRES=${TEST_DATABASE_URL:-postgres://postgres@127.0.0.1:5432/test}
+if "$BIN/python" tests/reachable.py "$POSTGRES" >/dev/null; then
+  step "migrations: no long locks"
+  DATABASE_URL=$POSTGRES DJANGO_SETTINGS_MODULE=tests.lint_settings LOG_LEVEL=WARNING "$BIN/python" manage.py lintmigrations
+fi
 step "bandit"
 # SQL made of strings and opened addresses are judged line by line by ruff (S608, S611, S310), each with its reason.
 "$BIN/bandit" -q -r issues tokdash manage.py -ll -s B608,B611,B310

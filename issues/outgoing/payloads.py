@@ -1,4 +1,4 @@
-"""The body of an event; docs/webhooks.md documents it for those who receive it."""
+"""The body of an event; docs/reference/webhooks.md documents it for those who receive it."""
 
 import json
 from typing import Any
