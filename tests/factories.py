@@ -3,12 +3,15 @@
 from base64 import b64encode
 from typing import Any
 
+from django.db.models import Q
+
 from issues import members
 from issues.audit import Actor
 from issues.enums import Origin, Role
 from issues.models import Bundle, Issue, Membership, Team, User, Video, Workspace
 from issues.sandbox.media import mp4
 from issues.sandbox.server import FULL_KEY, Sandbox
+from issues.sync.described import describe
 from issues.sync.workspaces import connect_workspace
 
 PASSWORD = "a long password 1"
@@ -110,3 +113,4 @@ def many_issues(workspace: Workspace, count: int) -> None:
         )
         for number, video in enumerate(videos)
     )
+    describe(Q(team=workspace.team_id))

@@ -83,6 +83,21 @@ class Told:
     editor: int  # which of the team's editors fixed it
 
 
+@dataclass(frozen=True, slots=True)
+class MadeBundle:
+    """What its videos and issues need to know of a bundle. `team`: its place among the teams."""
+
+    pk: int
+    team: int
+    code: str
+    title: str
+    reference: str
+    when: datetime
+    slots: int
+    platform: str
+    country: str
+
+
 def make_team(number: int, now: datetime, password: str | None) -> tuple[Team, list[User], list[Workspace]]:
     """A team with an owner, editors and two paused workspaces: nothing is ever asked of a TokPortal for them."""
     name = f"Load Agency {number + 1:02}"
@@ -134,7 +149,7 @@ class World:
 
     def _bundles(self) -> Iterator[tuple[Any, ...]]:
         """A team's bundles spread evenly over the years; those that are posted last are still with a manager."""
-        self.bundles: list[tuple[int, int, str, str, datetime, int]] = []  # pk, team, id, title, when posted, slots
+        self.bundles: list[MadeBundle] = []
         pk = self.first[Bundle]
         for place, (_team, _people, workspaces) in enumerate(self.teams):
             share = self.size.share(place)
@@ -145,11 +160,14 @@ class World:
                 code = f"load-{place + 1:02}-{number + 1:06}"
                 ended = when < self.now - timedelta(days=4)
                 status = self.chance.choice(("completed", "archived")) if ended else "accepted"
-                self.bundles.append((pk, place, code, title, when, slots))
+                platform = "tiktok" if number % len(workspaces) == 0 else "instagram"
+                made = MadeBundle(pk, place, code, title, f"REF-{place + 1:02}-{number + 1:06}", when, slots, platform,
+                                  self.chance.choice(COUNTRIES))  # fmt: skip
+                self.bundles.append(made)
                 yield (
-                    pk, workspaces[number % len(workspaces)].pk, code, title, f"REF-{place + 1:02}-{number + 1:06}",
-                    "account_and_videos", "tiktok" if number % len(workspaces) == 0 else "instagram",
-                    self.chance.choice(COUNTRIES), status, slots, self.now, self.now, None if ended else 1,
+                    pk, workspaces[number % len(workspaces)].pk, code, title, made.reference,
+                    "account_and_videos", platform, made.country, status, slots, self.now, self.now,
+                    None if ended else 1,
                 )  # fmt: skip
                 pk += 1
 
@@ -168,17 +186,18 @@ class World:
     def _videos(self, flagged: dict[int, bool]) -> Iterator[tuple[Any, ...]]:
         pk, place = self.first[Video], 0
         self.flagged_at: list[tuple[int, bool, int, int, str, datetime]] = []
-        for index, (bundle, _team, _code, title, when, slots) in enumerate(self.bundles):
-            for position in range(1, slots + 1):
-                deadline = when + timedelta(hours=position % 60)
-                link = f"https://{self.chance.choice(HOSTS)}/{title.split()[0].lower()}/{bundle}/{position}.mp4"
+        for index, bundle in enumerate(self.bundles):
+            title = bundle.title
+            for position in range(1, bundle.slots + 1):
+                deadline = bundle.when + timedelta(hours=position % 60)
+                link = f"https://{self.chance.choice(HOSTS)}/{title.split()[0].lower()}/{bundle.pk}/{position}.mp4"
                 is_open = flagged.get(place)
                 if is_open is not None:
                     self.flagged_at.append((pk, is_open, index, position, link, deadline))
                 ahead = deadline > self.now
                 risky = ahead and not is_open and place % 25 == 0
                 yield (
-                    pk, bundle, position, f"slot-{pk}", "accepted" if ahead else "finalized", "video",
+                    pk, bundle.pk, position, f"slot-{pk}", "accepted" if ahead else "finalized", "video",
                     f"{title} · cut {position}", f"EXT-{pk}", link, deadline.date().isoformat(),
                     deadline.date().isoformat(), deadline, bool(is_open),
                     "dns_missing" if risky else "works_for_us", "dead" if risky else "ok", self.now, self.now,
@@ -189,7 +208,8 @@ class World:
     def _issues(self, flagged: dict[int, bool]) -> Iterator[tuple[Any, ...]]:
         pk = self.first[Issue]
         for video, is_open, index, position, link, deadline in self.flagged_at:
-            _bundle, place, code, title, _when, _slots = self.bundles[index]
+            bundle = self.bundles[index]
+            place, code, title = bundle.team, bundle.code, bundle.title
             team, people, workspaces = self.teams[place]
             workspace = workspaces[(int(code.rsplit("-", 1)[1]) - 1) % len(workspaces)]
             opened = min(deadline, self.now) - timedelta(hours=self.chance.uniform(1, 70))
@@ -207,7 +227,9 @@ class World:
             )  # fmt: skip
             yield (
                 pk, team.pk, workspace.pk, video, state.value, comment, [link], deadline, verdict,
-                CATALOGUE[verdict].cls.value, host_of(link), people[editor].pk if pk % 3 == 0 else None,
+                CATALOGUE[verdict].cls.value, host_of(link), bundle.platform, bundle.country,
+                f"{title} · cut {position} EXT-{video} {title} {bundle.reference} {comment or ''} {host_of(link)}",
+                people[editor].pk if pk % 3 == 0 else None,
                 opened, closed, 60.0,
             )  # fmt: skip
             pk += 1
@@ -238,7 +260,7 @@ _VIDEO = (
 )  # fmt: skip
 _ISSUE = (
     "id", "team_id", "workspace_id", "video_id", "state", "comment", "links", "deadline", "verdict", "verdict_class",
-    "host", "assignee_id", "opened_at", "closed_at", "seen_within",
+    "host", "platform", "country", "words", "assignee_id", "opened_at", "closed_at", "seen_within",
 )  # fmt: skip
 _FIX = (
     "id", "team_id", "issue_id", "kind", "state", "actor_id", "actor_name", "origin", "idempotency_key", "request_body",

@@ -58,6 +58,8 @@ class Bundle(models.Model):
             models.Index(fields=["workspace", "hurry_at"], name="bundle_hurried", condition=Q(hurry_at__isnull=False)),
             # queries.bundles: the list of bundles by title
             models.Index(fields=["workspace", "title", "id"], name="bundle_by_title"),
+            # queries.queue.filter_choices reads it alone
+            models.Index(fields=["workspace", "platform", "country"], name="bundle_by_place"),
         ]
 
     def __str__(self) -> str:

@@ -25,6 +25,10 @@ class Issue(models.Model):
     verdict = models.CharField(max_length=40, blank=True)  # a code of links.verdicts
     verdict_class = models.CharField(max_length=10, blank=True)
     host = models.CharField(max_length=255, blank=True)  # of the first link: what breaks together is repaired together
+    # Of its video and bundle, so that filters and search read this table alone; kept by sync.described.
+    platform = models.CharField(max_length=64, blank=True, default="", db_default="")
+    country = models.CharField(max_length=64, blank=True, default="", db_default="")
+    words = models.TextField(blank=True, default="", db_default="")  # names, references, comment, host
     # Whose it is, and until when nobody wants to see it.
     assignee = models.ForeignKey("issues.User", models.SET_NULL, null=True, blank=True, related_name="+")
     snoozed_until = models.DateTimeField(null=True, blank=True)
@@ -71,8 +75,10 @@ class Issue(models.Model):
             ),
             # queries.insights: what was seen in a period
             models.Index(fields=["team", "opened_at"], name="issue_opened"),
-            # queries.issues: resolved ones, latest first
-            models.Index(fields=["team", "state", "-closed_at"], name="issue_resolved"),
+            # queries.queue: those of a tab that have ended, latest first; counted by it alone
+            models.Index(fields=["team", "state", "-closed_at", "-id"], name="issue_ended"),
+            # queries.queue: all of a team, the latest that ended first
+            models.Index(fields=["team", "-closed_at", "-id"], name="issue_latest"),
         ]
 
     def __str__(self) -> str:

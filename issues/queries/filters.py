@@ -1,5 +1,6 @@
 """What the queue's address says, and the rows that it means. A saved view is such an address with a name."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,6 +24,7 @@ TABS = {
     "all": gettext_noop("All"),
 }
 UNRESOLVED_TABS = frozenset({"open", "snoozed"})
+ENDED_TABS = ("fixed", "ended")
 WHO = frozenset({"me", "nobody", "called"})
 
 
@@ -103,9 +105,9 @@ class IssueFilters:
         if self.workspace:
             found &= Q(workspace__name=self.workspace)
         if self.platform:
-            found &= Q(video__bundle__platform=self.platform)
+            found &= Q(platform=self.platform)
         if self.country:
-            found &= Q(video__bundle__country=self.country)
+            found &= Q(country=self.country)
         if self.verdict:
             found &= Q(verdict_class=self.verdict)
         if self.cause:
@@ -129,12 +131,12 @@ class IssueFilters:
 
 
 def text_condition(word: str) -> Q:
-    """Issues in which a word occurs: video, bundle, references, comment."""
-    return (
-        Q(video__name__icontains=word)
-        | Q(video__external_ref__icontains=word)
-        | Q(video__bundle__title__icontains=word)
-        | Q(video__bundle__external_ref__icontains=word)
-        | Q(video__bundle__tokportal_id__istartswith=word)
-        | Q(comment__icontains=word)
-    )
+    """Issues in which a word occurs (names, references, comment, host), or whose bundle's id begins with it."""
+    found = Q(words__icontains=word)
+    if _MAYBE_AN_ID.fullmatch(word):
+        found |= Q(video__bundle__tokportal_id__istartswith=word)
+    return found
+
+
+# Only such words are looked for among ids, which costs two more tables.
+_MAYBE_AN_ID = re.compile(r"(?=.*\d)[\w-]{4,}")

@@ -10,6 +10,7 @@ from django.utils import timezone
 from issues import pulse
 from issues.enums import WorkspaceState
 from issues.models import Bundle, SyncGauge, Team, Video, Workspace
+from issues.queries.counting import bounded_count
 
 GRACE = timedelta(minutes=2)
 # A runner measures every ten seconds; what was measured so long ago says nothing about now.
@@ -114,6 +115,6 @@ def _status(workspace: Workspace, gauge: SyncGauge | None) -> str:
 
 
 def videos_checked(team: Team) -> int:
-    """How many videos are known from an answer of TokPortal's."""
+    """How many videos are known from an answer of TokPortal's, up to a bound (`queries.counting`)."""
     looked = Bundle.objects.filter(pk=OuterRef("bundle"), workspace__team=team, last_checked_at__isnull=False)
-    return Video.objects.filter(Exists(looked)).count()
+    return bounded_count(Video.objects.filter(Exists(looked)))

@@ -8,10 +8,11 @@ from django.db.models import Count, F, Min, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext, gettext_noop
 
-from issues.enums import CAN_EDIT, IssueState, VerdictClass
+from issues.enums import CAN_EDIT, UNRESOLVED, IssueState, VerdictClass
 from issues.links.verdicts import link_end
-from issues.models import Issue, Membership, SavedView, Team, User
-from issues.queries.filters import TABS, UNRESOLVED_TABS, IssueFilters, tab_condition
+from issues.models import Bundle, Issue, Membership, SavedView, Team, User, Workspace
+from issues.queries.counting import BOUND, bounded_count, bounded_counts
+from issues.queries.filters import ENDED_TABS, TABS, UNRESOLVED_TABS, IssueFilters, tab_condition
 from issues.queries.pages import Page, decode_cursor, encode_cursor
 
 PAGE_ROWS = 50
@@ -70,6 +71,14 @@ BUILT_IN = (
 CALLED = (gettext_noop("Where I am called"), IssueFilters(tab="all", who="called"))
 
 
+# What a row of the queue does not show; keys are not even opened for it.
+_NOT_IN_A_ROW = (
+    "workspace__read_key", "workspace__write_key", "video__description", "video__carousel_images", "video__extra",
+    "video__video_url", "video__story_image_url", "video__platform_url", "video__bundle__extra",
+    "claimed_by__password", "assignee__password",
+)  # fmt: skip
+
+
 def list_issues(membership: Membership, filters: IssueFilters, *, after: str = "") -> IssueList:
     """The queue: unresolved ones by deadline, the most urgent first; others by when they ended."""
     now, user = timezone.now(), membership.user_id
@@ -80,7 +89,7 @@ def list_issues(membership: Membership, filters: IssueFilters, *, after: str = "
         *((gettext(name), found, None) for name, found in (*BUILT_IN, CALLED)),
         *((view.name, IssueFilters.read(view.query), view) for view in saved),
     ]
-    counts = _counts(base, filters, narrowed, [found for _, found, _ in offered], user, now)
+    counts = _counts(membership.team_id, filters, narrowed, [found for _, found, _ in offered], user, now)
     views = [
         View(
             name,
@@ -94,8 +103,10 @@ def list_issues(membership: Membership, filters: IssueFilters, *, after: str = "
         # Where nobody is called there is nothing to see.
         if found != CALLED[1] or counts[f"view_{number}"] or filters.who == "called"
     ]
-    found = base.filter(tab_condition(filters.tab, now), narrowed).select_related(
-        "video__bundle", "workspace", "claimed_by", "assignee"
+    found = (
+        base.filter(tab_condition(filters.tab, now), narrowed)
+        .select_related("video__bundle", "workspace", "claimed_by", "assignee")
+        .defer(*_NOT_IN_A_ROW)
     )
     page = _urgent_first(found, after) if filters.tab in UNRESOLVED_TABS else _latest_first(found, after)
     tabs = [
@@ -106,19 +117,36 @@ def list_issues(membership: Membership, filters: IssueFilters, *, after: str = "
 
 
 def _counts(
-    base: QuerySet[Issue],
+    team: int,
     filters: IssueFilters,
     narrowed: Q,
     views: Sequence[IssueFilters],
     user: int,
     now: datetime,
 ) -> dict[str, int]:
-    """All counts of the page in one query."""
-    wanted = {f"tab_{name}": tab_condition(name, now) & narrowed for name in TABS}
-    wanted |= {f"view_{number}": _whole(view, user, now) for number, view in enumerate(views)}
-    wanted |= {"unfiltered": tab_condition(filters.tab, now), "asleep": tab_condition("snoozed", now)}
-    asked = {name: Count("pk", filter=condition or None) for name, condition in wanted.items()}
-    counts: dict[str, int] = base.aggregate(**asked)
+    """Of unresolved issues, which are few, all in one query; of those that have ended, each up to a bound."""
+    base = Issue.objects.filter(team=team)
+    whole = {f"view_{number}": view for number, view in enumerate(views)}
+    wanted = {f"tab_{name}": tab_condition(name, now) & narrowed for name in UNRESOLVED_TABS}
+    wanted |= {name: _whole(view, user, now) for name, view in whole.items() if view.tab in UNRESOLVED_TABS}
+    wanted |= {"asleep": tab_condition("snoozed", now), "unresolved": Q()}
+    # Many views are a tab by another name: each condition is counted once.
+    alias = {condition: f"n{number}" for number, condition in enumerate(dict.fromkeys(wanted.values()))}
+    asked = {name: Count("pk", filter=condition or None) for condition, name in alias.items()}
+    found = base.filter(state__in=UNRESOLVED).aggregate(**asked)
+    counts = {name: int(found[alias[condition]]) for name, condition in wanted.items()}
+    ended = {f"tab_{tab}": base.filter(tab_condition(tab, now), narrowed) for tab in ENDED_TABS}
+    ended |= {
+        name: base.filter(_whole(view, user, now)) for name, view in whole.items() if view.tab not in UNRESOLVED_TABS
+    }
+    counts |= bounded_counts(Team.objects.filter(pk=team), ended)
+    counts["tab_all"] = min(sum(counts[f"tab_{name}"] for name in TABS if name != "all"), BOUND + 1)
+    counts["unfiltered"] = counts[f"tab_{filters.tab}"]
+    if filters.narrowed and filters.tab in UNRESOLVED_TABS:
+        asleep = counts["asleep"]
+        counts["unfiltered"] = asleep if filters.tab == "snoozed" else counts["unresolved"] - asleep
+    elif filters.narrowed and not counts["unfiltered"]:  # said only where nothing matches
+        counts["unfiltered"] = bounded_count(base.filter(tab_condition(filters.tab, now)))
     return counts
 
 
@@ -246,7 +274,7 @@ def find_clusters(membership: Membership) -> list[Cluster]:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the filters offer: only what occurs among the team's issues."""
+    """What the filters offer: only workspaces, platforms and countries that the team has."""
 
     workspaces: Sequence[str]
     platforms: Sequence[str]
@@ -255,20 +283,16 @@ class Choices:
     verdicts: Sequence[tuple[str, str]] = field(default_factory=list)
 
 
-def filter_choices(team: Team) -> Choices:
-    """Three queries, whatever the number of issues."""
-    pairs = set(
-        Issue.objects.filter(team=team)
-        .values_list("workspace__name", "video__bundle__platform", "video__bundle__country")
-        .distinct()
-    )
-    used = set(Issue.objects.filter(team=team).values_list("verdict_class", flat=True).distinct())
+def filter_choices(team: Team, workspaces: Sequence[Workspace]) -> Choices:
+    """Two queries, whatever the number of issues: by the team's workspaces and their bundles, which are far fewer."""
+    keys = [workspace.pk for workspace in workspaces]
+    pairs = set(Bundle.objects.filter(workspace__in=keys).order_by().values_list("platform", "country").distinct())
     return Choices(
-        workspaces=sorted({pair[0] for pair in pairs}),
-        platforms=sorted({pair[1] for pair in pairs if pair[1]}),
-        countries=sorted({pair[2] for pair in pairs if pair[2]}),
+        workspaces=sorted(workspace.name for workspace in workspaces),
+        platforms=sorted({platform for platform, _ in pairs if platform}),
+        countries=sorted({country for _, country in pairs if country}),
         people=editors_of(team),
-        verdicts=[(value, str(label)) for value, label in VerdictClass.choices if value in used],
+        verdicts=[(value, str(label)) for value, label in VerdictClass.choices],
     )
 
 

@@ -16,6 +16,7 @@ from issues.audit import Actor, record
 from issues.enums import UNRESOLVED
 from issues.models import Bundle, Issue, Video, Workspace
 from issues.models.bulk import insert_rows
+from issues.sync.described import describe
 from issues.sync.hazard import Hazards
 from issues.sync.reconcile import (
     MISSES_UNTIL_GONE,
@@ -37,6 +38,8 @@ _VIDEO_FIELDS = (
     "download_issue_comment", "extra",
 )  # fmt: skip
 
+# What a search finds its issues by.
+_NAMES = frozenset({"name", "external_ref"})
 # What decides when a slot's links are looked at.
 _LINK_FIELDS = frozenset(
     {"video_url", "carousel_images", "story_image_url", "video_type", "deadline", "download_issue"}
@@ -75,6 +78,8 @@ def mirror_listing(
                 changed += [bundle] if bundle.pk and bundle not in changed else []
         Bundle.objects.bulk_create(new)
         Bundle.objects.bulk_update(changed, [*_BUNDLE_FIELDS, "heat"], batch_size=200)
+        if changed:
+            describe(Q(video__bundle__in=changed))
         Bundle.objects.filter(pk__in=[bundle.pk for bundle in known.values()]).update(
             last_listed_at=seen_at, missed_listings=0, gone_at=None
         )
@@ -158,6 +163,9 @@ def mirror_videos(bundle: Bundle, answer: VideoList, *, asked_at: datetime, acto
         if back:
             Video.objects.filter(pk__in=back).update(missed_answers=0)
         events, tally = reconcile(bundle, current, asked_at, is_first=is_first)
+        renamed = [video.pk for video, names in changed if not _NAMES.isdisjoint(names)]
+        if renamed:
+            describe(Q(video__in=renamed))
         missing = []
         if not answer.unreadable:
             answered = {payload.position for payload in answer.videos}

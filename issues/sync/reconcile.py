@@ -15,6 +15,7 @@ from issues.enums import UNRESOLVED, IssueState
 from issues.links.urls import host_of, shown_url
 from issues.links.verdicts import judge_links
 from issues.models import Bundle, Issue, Video
+from issues.sync.described import describe
 
 # A bundle or slot that is missing from one answer is not gone yet: pages shift while they are read.
 MISSES_UNTIL_GONE = 2
@@ -67,6 +68,9 @@ def reconcile(
     fields = ["state", "closed_at", "comment", "links", "deadline", "verdict", "verdict_class", "host", "snoozed_until"]
     if touched:
         Issue.objects.bulk_update(touched, fields, batch_size=200)
+    told_anew = [*flagged_anew, *(issue.video for issue in touched)]
+    if told_anew:
+        describe(Q(video__in=told_anew, state__in=UNRESOLVED))
     tally.unresolved = tally.opened + sum(issue.is_unresolved for issue in unresolved.values())
     return events, tally
 

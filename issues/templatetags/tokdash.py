@@ -1,15 +1,17 @@
 """Template tags that every page has."""
 
 import json
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from functools import cache, lru_cache
 from typing import Any
 
 from django import template
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_noop as _
 
 from issues.enums import NoticeKind
@@ -17,6 +19,7 @@ from issues.links.catalogue import CATALOGUE
 from issues.links.urls import host_of, is_web_link, shown_url
 from issues.models import Issue
 from issues.queries.channels import trouble_of
+from issues.queries.counting import count_text
 from issues.queries.hooks import answer_of
 from issues.sync.troubles import sentence_of
 from issues.triage.presence import holder_of
@@ -34,13 +37,18 @@ from issues.wording import (
 
 register = template.Library()
 register.filter("shown_url", shown_url)
+register.filter("count", count_text)
 
 
 @register.simple_tag
 def icon(name: str, label: str = "") -> SafeString:
     """An icon of the vendored sprite; decoration unless it has a label."""
-    from django.templatetags.static import static
+    return _icon(name, str(label))
 
+
+@cache
+def _icon(name: str, label: str) -> SafeString:
+    """Hundreds of them on a page, and some hundred different ones in all."""
     sprite = static("vendor/tabler-icons/sprite.svg")
     if label:
         return format_html(
@@ -58,11 +66,20 @@ def theme_of(request: HttpRequest) -> SafeString:
 
 def _time(moment: datetime, text: str, css: str = "") -> SafeString:
     """A `<time>` that shows the absolute moment in the person's zone on hover."""
-    local = timezone.localtime(moment)
-    title = f"{exact_text(local)} {local.tzname()}"
     return format_html(
-        '<time datetime="{}" title="{}" class="{}">{}</time>', moment.isoformat(timespec="seconds"), title, css, text
+        '<time datetime="{}" title="{}" class="{}">{}</time>',
+        moment.isoformat(timespec="seconds"),
+        _title(moment, timezone.get_current_timezone(), get_language()),
+        css,
+        text,
     )
+
+
+@lru_cache(maxsize=4096)
+def _title(moment: datetime, zone: tzinfo, language: str | None) -> str:
+    """The absolute moment; the same ones come again with each row, page and refresh."""
+    local = timezone.localtime(moment, zone)
+    return f"{exact_text(local)} {local.tzname()}"
 
 
 @register.filter
@@ -96,10 +113,7 @@ def deadline(moment: datetime | None) -> SafeString:
     """The end of the publish window: `2 d 4 h left`, or `late by 5 h`, with its weekday."""
     if moment is None:
         return format_html('<span class="muted">{}</span>', gettext("no date"))
-    # 23:59:59 UTC is what a bare date of TokPortal's became: its day, whatever the zone.
-    is_bare_day = moment.astimezone(UTC).time() == time(23, 59, 59)
-    local = timezone.localtime(moment)
-    day = day_text(moment.astimezone(UTC)) if is_bare_day else hour_text(local)
+    day = _deadline_day(moment, timezone.get_current_timezone(), get_language())
     left = moment - timezone.now()
     if left < timedelta(0):
         main, css = gettext("late by {span}").format(span=span_text(-left.total_seconds())), "due late"
@@ -107,6 +121,13 @@ def deadline(moment: datetime | None) -> SafeString:
         main = gettext("{span} left").format(span=span_text(left.total_seconds()))
         css = "due soon" if left < timedelta(days=1) else "due"
     return format_html('{}<span class="due-day">{}</span>', _time(moment, main, css), day)
+
+
+@lru_cache(maxsize=4096)
+def _deadline_day(moment: datetime, zone: tzinfo, language: str | None) -> str:
+    """23:59:59 UTC is what a bare date of TokPortal's became: its day, whatever the zone."""
+    is_bare_day = moment.astimezone(UTC).time() == time(23, 59, 59)
+    return day_text(moment.astimezone(UTC)) if is_bare_day else hour_text(timezone.localtime(moment, zone))
 
 
 @register.simple_tag

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import cast
 
 from django.contrib import messages
@@ -47,10 +48,11 @@ def issue_list(request: MemberRequest, team_slug: str) -> HttpResponse:
         return _steps_part(request)
     filters = IssueFilters.parse(request.GET)
     context = _list_context(request.membership, filters, request.GET.get("after", ""))
-    choices = filter_choices(request.membership.team)
+    freshness = cast("Freshness", context["freshness"])
+    choices = filter_choices(request.membership.team, [entry.workspace for entry in freshness.workspaces])
     context |= {
         "choices": choices,
-        "steps": first_steps(request.membership, cast("Freshness", context["freshness"]), choices.people),
+        "steps": first_steps(request.membership, freshness, choices.people),
         "clusters": find_clusters(request.membership) if filters.tab == "open" and not filters.host else [],
         **triage_context(choices.people),
     }
@@ -80,7 +82,7 @@ def _list_context(membership: Membership, filters: IssueFilters, after: str) -> 
         "picking": filters.tab in {"open", "snoozed"} and membership.can_edit,
         "list": shown,
         "freshness": freshness,
-        "videos_checked": videos_checked(membership.team) if freshness.oldest_look else 0,
+        "videos_checked": partial(videos_checked, membership.team),  # only where nothing is open is it told
         "etag": _fingerprint(membership, shown, freshness),
     }
 
