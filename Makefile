@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 
-.PHONY: help install demo test check tests browser lint types lock bench-sync bench-fixes bench-history bench-pages bench-load messages screenshots clean
+.PHONY: help install demo test check tests browser lint types lock bench-sync bench-fixes bench-history bench-pages bench-load bench-grow messages screenshots clean
 
 help:
 	@echo "make demo         a running TokDash with a sandbox TokPortal (Ctrl-C ends it)"
@@ -16,6 +16,7 @@ help:
 	@echo "make bench-history verifying, appending, reading, exporting a million events (some six minutes)"
 	@echo "make bench-pages  what the queue weighs, how soon it is there, keystrokes of a fix (some two minutes)"
 	@echo "make bench-load   pages over a million videos, hundreds of members, beside Django's admin (some fifteen minutes)"
+	@echo "make bench-grow   more workers, a rolling restart, ten minutes of faults (some twenty minutes)"
 	@echo "make messages     collect texts for translators, compile their work (needs GNU gettext)"
 	@echo "make lock         write the locks anew from requirements/*.in"
 	@echo "make clean        remove .venv/ and var/"
@@ -54,6 +55,9 @@ bench-pages: install
 
 bench-load: install
 	@$(BIN)/python -m tests.bench.load $(PARTS)
+
+bench-grow: install
+	@$(BIN)/python -m tests.bench.grow $(PARTS)
 
 # Words for translators, and what they wrote for the server; needs GNU gettext, which nobody else does.
 messages: install

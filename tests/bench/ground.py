@@ -39,6 +39,23 @@ def result(figures: dict[str, object]) -> None:
 
 
 @contextmanager
+def kept_database(url: str) -> Iterator[str]:
+    """A database that is there and stays, for a benchmark that takes long to fill one. Migrated inside."""
+    os.environ.update(
+        DJANGO_SETTINGS_MODULE="tokdash.settings", DEBUG="1", DATABASE_URL=url, CELERY_BROKER_URL=REDIS,
+        LOG_LEVEL="ERROR", TOKDASH_SITE_URL="http://127.0.0.1:8000",
+    )  # fmt: skip
+    import django
+    from django.conf import settings
+    from django.core.management import call_command
+
+    django.setup()
+    settings.DEBUG = False
+    call_command("migrate", verbosity=0, interactive=False)
+    yield f"PostgreSQL and Redis, {os.cpu_count()} cores, Python {sys.version.split()[0]}"
+
+
+@contextmanager
 def own_database(*, sqlite: bool = False) -> Iterator[str]:
     """A fresh database on the PostgreSQL of the tests, else a SQLite file; dropped at the end. Sets the environment.
 

@@ -1,6 +1,7 @@
 """`make bench-load`: the real server with a million videos, driven by one member and by hundreds, beside Django's admin.
 
-Sizes from the environment: BUNDLES, VIDEOS, ISSUES, EVENTS (a million videos without them); LEVELS, how many members at once.
+Sizes from the environment: BUNDLES, VIDEOS, ISSUES, EVENTS (a million videos without them); LEVELS, how many members at
+once; SECONDS a step; LOAD_DATABASE_URL, an installation that `manage.py generate_load` has filled, which is kept.
 """
 
 import csv
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.bench.ground import own_database, result, say, table
+from tests.bench.ground import kept_database, own_database, result, say, table
 from tests.bench.processes import ROOT, free_port, process_group
 
 SIZES = {"bundles": 20_000, "videos": 1_000_000, "issues": 200_000, "events": 5_000_000}
@@ -152,11 +153,16 @@ class Site:
 
     def memory_mb(self) -> float:
         """Proportional memory of the server and its children."""
-        keys = [self.group.running[self.server].pid]
-        for key in keys:  # grows while it is walked
-            keys += [int(text) for text in Path(f"/proc/{key}/task/{key}/children").read_text().split()]
-        rollups = [Path(f"/proc/{key}/smaps_rollup").read_text() for key in keys]
-        return sum(int(re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)[1]) for text in rollups) / 1024  # type: ignore[index]
+        return pss_mb(self.group.running[self.server].pid)
+
+
+def pss_mb(pid: int) -> float:
+    """Proportional memory (Pss) of a process and all below it."""
+    keys = [pid]
+    for key in keys:  # grows while it is walked
+        keys += [int(text) for text in Path(f"/proc/{key}/task/{key}/children").read_text().split()]
+    rollups = [Path(f"/proc/{key}/smaps_rollup").read_text() for key in keys]
+    return sum(int(re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)[1]) for text in rollups) / 1024  # type: ignore[index]
 
 
 def drive(
@@ -171,7 +177,7 @@ def drive(
                 "--only-summary", "--exit-code-on-error", "0", "--loglevel", "ERROR", "--reset-stats",
             ],
             env={**os.environ, "LOAD_PLAN": str(plan), "LOAD_ONLY": only, "LOAD_PAUSE": pause},
-            check=True, stdout=subprocess.DEVNULL,
+            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         with Path(folder, "out_stats.csv").open(newline="") as file:
             rows = {row["Name"]: row for row in csv.DictReader(file)}
@@ -224,26 +230,31 @@ def compare_servers(folder: Path, plan: Path, environment: dict[str, str]) -> No
     table("Servers, eight members without a pause", rows)
 
 
+def collect_static(environment: dict[str, str]) -> None:
+    command = [sys.executable, "manage.py", "collectstatic", "-v0", "--no-input"]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=True)
+
+
 def main(parts: list[str]) -> None:
     os.environ["TOKDASH_PASSWORD"] = PASSWORD
-    with tempfile.TemporaryDirectory(prefix="tokdash-load-") as folder, own_database() as about:
+    kept = os.environ.get("LOAD_DATABASE_URL", "")
+    ground = kept_database(kept) if kept else own_database()
+    with tempfile.TemporaryDirectory(prefix="tokdash-load-") as folder, ground as about:
+        from django.conf import settings
         from django.core.management import call_command
 
+        settings.ALLOWED_HOSTS = ["*"]
         asked = {name: int(os.environ.get(name.upper(), str(usual))) for name, usual in SIZES.items()}
         say(f"{about}; {', '.join(f'{value:,} {name}' for name, value in asked.items())}, 20 teams")
         began = time.perf_counter()
-        call_command("generate_load", teams=20, seed=1, json=True, **asked)
+        if not kept:
+            call_command("generate_load", teams=20, seed=1, json=True, **asked)
         say(f"made in {time.perf_counter() - began:.0f} s")
         environment = {
-            "DEBUG": "0", "SECRET_KEY": "b" * 60, "TOKDASH_FIELD_KEYS": "k1:MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA=",
+            "DEBUG": "0", "SECRET_KEY": settings.SECRET_KEY, "TOKDASH_FIELD_KEYS": settings.TOKDASH_FIELD_KEYS,
             "TOKDASH_STATIC_ROOT": f"{folder}/static", "CACHE_URL": os.environ["CELERY_BROKER_URL"].rsplit("/", 1)[0] + "/11",
         }  # fmt: skip
-        subprocess.run(
-            [sys.executable, "manage.py", "collectstatic", "-v0", "--no-input"],
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            check=True,
-        )
+        collect_static(environment)
         os.environ.update(environment)
         plan, contents = make_plan(Path(folder))
         queries = count_queries(contents)
@@ -276,7 +287,9 @@ def measure(plan: Path, environment: dict[str, str], queries: dict[str, int]) ->
         )
         ours = drive(site.port, plan, 8, only="queue")["queue"]
         memory = site.memory_mb()
-    with process_group(**{**environment, "DJANGO_SETTINGS_MODULE": "tests.bench.admin_settings"}) as group:
+    with_admin = {**environment, "DJANGO_SETTINGS_MODULE": "tests.bench.admin_settings"}
+    collect_static(with_admin)  # its own files beside ours
+    with process_group(**with_admin) as group:
         yardstick = Site(group)
         yardstick.start()
         admin_alone = one_member(yardstick, plan, "admin")
