@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 
-.PHONY: help install demo test check tests browser lint types lock bench-sync bench-fixes bench-history bench-pages bench-load bench-grow messages screenshots clean
+.PHONY: help install demo test check tests browser lint types lock bench-sync bench-fixes bench-history bench-pages bench-load bench-grow docs messages screenshots clean
 
 help:
 	@echo "make demo         a running TokDash with a sandbox TokPortal (Ctrl-C ends it)"
@@ -18,6 +18,7 @@ help:
 	@echo "make bench-load   pages over a million videos, hundreds of members, beside Django's admin (some fifteen minutes)"
 	@echo "make bench-grow   more workers, a rolling restart, ten minutes of faults (some twenty minutes)"
 	@echo "make messages     collect texts for translators, compile their work (needs GNU gettext)"
+	@echo "make docs         the documentation site, into var/site/"
 	@echo "make lock         write the locks anew from requirements/*.in"
 	@echo "make clean        remove .venv/ and var/"
 
@@ -58,6 +59,10 @@ bench-load: install
 
 bench-grow: install
 	@$(BIN)/python -m tests.bench.grow $(PARTS)
+
+# The documentation site, into var/site/; `make docs ARGS=serve` shows it while it is written.
+docs: install
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs $(or $(ARGS),build --strict --quiet)
 
 # Words for translators, and what they wrote for the server; needs GNU gettext, which nobody else does.
 messages: install

@@ -45,7 +45,11 @@ def settings() -> str:
 
 
 def _cell(text: str) -> str:
-    return re.sub(r"(?<!`)(https?://\S*|smtp\S*|redis://\S*|postgres://\S*)", r"`\1`", text.replace("|", "\\|").replace("<", "&lt;"))
+    return re.sub(
+        r"(?<!`)(https?://\S*|smtp\S*|redis://\S*|postgres://\S*)",
+        r"`\1`",
+        text.replace("|", "\\|").replace("<", "&lt;"),
+    )
 
 
 def commands() -> str:

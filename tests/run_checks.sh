@@ -28,6 +28,8 @@ step "known vulnerabilities"
 "$BIN/python" tests/audit_packages.py
 step "templates"
 "$BIN/djlint" --lint --quiet templates
+step "documentation site"
+NO_MKDOCS_2_WARNING=1 "$BIN/mkdocs" build --strict --quiet
 step "Dockerfile and compose file"
 "$BIN/hadolint" --ignore DL3008 --ignore DL3013 Dockerfile
 "$BIN/check-jsonschema" --builtin-schema vendor.compose-spec docker-compose.yml

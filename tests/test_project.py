@@ -95,3 +95,23 @@ def test_what_is_for_trials_is_refused_on_a_site_that_others_reach(name):
     assert refused.returncode
     assert f"{name} must not be set on a site that others reach" in refused.stderr
     assert start("http://127.0.0.1:8000").returncode == 0
+
+
+def test_every_make_command_in_the_texts_exists():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    texts = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    named = {name for path in texts for name in re.findall(r"`make ([a-z-]+)", path.read_text())}
+
+    assert {"demo", "bench-load", "bench-grow"} <= named | {"demo"}
+    assert named <= targets
+
+
+def test_the_documentation_takes_settings_and_commands_from_the_code():
+    from docs import generated  # a folder without a package file: MkDocs imports it by path
+
+    settings, commands, rooms = generated.settings(), generated.commands(), generated.rooms()
+
+    assert "`SENTRY_DSN`" in settings
+    assert "generate_load" in commands
+    assert "Python path to a settings module" not in commands
+    assert "`issues/audit/`" in rooms

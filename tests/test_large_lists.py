@@ -1,0 +1,119 @@
+"""What keeps the queue quick over many issues: columns repeated from video and bundle, counts with a bound."""
+
+import importlib
+
+import pytest
+from django.apps import apps
+from django.db import connection
+from django.utils import timezone
+
+from issues.audit import Actor
+from issues.enums import Origin
+from issues.models import Bundle, Issue, Team
+from issues.queries import counting
+from issues.queries.counting import bounded_count, bounded_counts, count_text
+from issues.sync import mirror
+from issues.sync.hazard import Hazards
+from issues.tokportal.payloads import BundlePayload, VideoList, VideoPayload
+from tests import factories
+from tests.reading import text
+
+SYNC = Actor.system(Origin.SYNC)
+
+
+def list_bundle(workspace, **fields):
+    data = {
+        "id": "b-1",
+        "title": "Kopi March",
+        "status": "accepted",
+        "platform": "tiktok",
+        "country": "FR",
+        "videos_quantity": 1,
+    }
+    payload = BundlePayload.parse({**data, **fields})
+    mirror.mirror_listing(workspace, [payload], seen_at=timezone.now(), actor=SYNC, hazards=Hazards())
+    return Bundle.objects.get(tokportal_id="b-1")
+
+
+def show_video(bundle, **fields):
+    data = {
+        "position": 1,
+        "id": "v1",
+        "video_type": "video",
+        "video_url": "https://cdn.example.com/a.mp4",
+        "download_issue": True,
+    }
+    answer = VideoList((VideoPayload.parse({**data, **fields}),), 0, "")
+    mirror.mirror_videos(bundle, answer, asked_at=timezone.now(), actor=SYNC, hazards=Hazards())
+
+
+@pytest.fixture
+def issue(workspace):
+    show_video(list_bundle(workspace), name="Opening cut", external_ref="EXT-9", download_issue_comment="404 again")
+    return Issue.objects.get(video__tokportal_id="v1")
+
+
+def test_an_issue_is_described_when_it_is_opened(issue):
+    assert (issue.platform, issue.country) == ("tiktok", "FR")
+    assert issue.words == "Opening cut EXT-9 Kopi March  404 again cdn.example.com"
+
+
+def test_a_renamed_bundle_and_a_renamed_video_are_found_by_their_new_names(page, workspace, issue):
+    bundle = list_bundle(workspace, title="Velo April", country="DE")
+    show_video(bundle, name="Closing cut", external_ref="EXT-9", download_issue_comment="404 again")
+
+    for query in ({"q": "velo"}, {"q": "closing"}, {"country": "DE"}):
+        assert f'id="issue-{issue.pk}"' in page("issues", **query).content.decode(), query
+    for query in ({"q": "kopi"}, {"q": "opening"}, {"country": "FR"}):
+        assert f'id="issue-{issue.pk}"' not in page("issues", **query).content.decode(), query
+
+
+def test_a_new_comment_is_found_and_an_ended_issue_keeps_its_words(page, workspace, issue):
+    bundle = Bundle.objects.get(tokportal_id="b-1")
+    show_video(bundle, name="Opening cut", external_ref="EXT-9", download_issue_comment="needs a password")
+    assert f'id="issue-{issue.pk}"' in page("issues", q="password").content.decode()
+
+    show_video(bundle, name="Opening cut", external_ref="EXT-9", download_issue=False)
+    assert f'id="issue-{issue.pk}"' in page("issues", q="password", state="ended").content.decode()
+
+
+def test_a_bundle_is_found_by_the_beginning_of_its_id_only(page, workspace):
+    show_video(list_bundle(workspace, id="b-1", title="x"))
+    Bundle.objects.filter(tokportal_id="b-1").update(tokportal_id="7f3a91-aa")
+    issue = Issue.objects.get(video__tokportal_id="v1")
+
+    assert f'id="issue-{issue.pk}"' in page("issues", q="7f3a91").content.decode()
+    assert f'id="issue-{issue.pk}"' not in page("issues", q="3a91-aa").content.decode()
+
+
+def test_issues_of_before_are_described_by_the_migration(issue):
+    described = (issue.platform, issue.country, issue.words)
+    Issue.objects.update(platform="", country="", words="")
+
+    importlib.import_module("issues.migrations.0015_describe_issues").describe(apps, connection.schema_editor())
+
+    issue.refresh_from_db()
+    assert (issue.platform, issue.country, issue.words) == described
+
+
+def test_counts_are_exact_up_to_the_bound_and_say_so_beyond(workspace, monkeypatch):
+    monkeypatch.setattr(counting, "BOUND", 10)
+    factories.many_issues(workspace, 25)
+    bundles = Issue.objects.filter(video__bundle__title="Bulk campaign 0000")
+
+    assert bounded_count(bundles) == 10
+    assert bounded_count(Issue.objects.all()) == 11
+    one_row = Team.objects.filter(pk=workspace.team_id)
+    assert bounded_counts(one_row, {"few": bundles, "many": Issue.objects.all()}) == {"few": 10, "many": 11}
+    assert [count_text(10), count_text(11)] == ["10", "10+"]
+
+
+def test_the_page_says_more_than_the_bound(page, workspace, monkeypatch):
+    from issues.queries import queue
+
+    factories.many_issues(workspace, 30)
+    Issue.objects.filter(comment__startswith="broken").update(state="cleared", closed_at=timezone.now())
+    monkeypatch.setattr(counting, "BOUND", 10)
+    monkeypatch.setattr(queue, "BOUND", 10)
+
+    assert "Ended otherwise 10+" in text(page("issues", state="ended"))
