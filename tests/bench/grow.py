@@ -21,7 +21,7 @@ from tests.bench.ground import own_database, result, say, table
 from tests.bench.processes import celery, free_port, process_group, sandbox_process, worker
 
 PARTS = ("workers", "restart", "soak")
-WORKSPACES, BUNDLES, RATE = 8, 60, 90
+WORKSPACES, BUNDLES, RATE = 8, 60, 240
 SECONDS = int(os.environ.get("SECONDS", "60"))
 SOAK_SECONDS = int(os.environ.get("SOAK_SECONDS", "600"))
 FAULT_EVERY = 5.0
@@ -342,8 +342,11 @@ def soak() -> dict[str, Any]:
             visitors.stop()
             control.clear_faults()
             verdict = judge(team, control, visitors)
-        for text in visitors.wrong[:5]:
-            say(f"  WRONG {text}")
+            for text in visitors.wrong[:5]:
+                say(f"  WRONG {text}")
+            if visitors.wrong:
+                log = (group.log_dir / "web.log").read_text(errors="replace")
+                say(log[log.find("Traceback") :][:6000])
     third = max(len(samples) // 3, 1)
     growth = {
         name: (
@@ -357,6 +360,7 @@ def soak() -> dict[str, Any]:
     return {
         "seconds": SOAK_SECONDS, "faults": sum(faults.values()), **{f"faults_{name}": count for name, count in faults.items()},
         **verdict, "web_mb": samples[-1]["web"], "worker_mb": samples[-1]["worker-steady"],
+        **{f"growth_percent_{name}": value for name, value in growth.items()},
         "memory_growth_percent": max(growth.values()),
     }  # fmt: skip
 
