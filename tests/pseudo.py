@@ -9,6 +9,7 @@ from django.utils import translation
 
 from issues.models import User
 from issues.outgoing.payloads import TYPES
+from issues.templatetags import tokdash as tags
 from issues.triage.notes import handle_of
 
 OPEN, CLOSE = "⟦", "⟧"
@@ -26,6 +27,9 @@ WORD = re.compile(r"[^\W\d_]{2,}")
 
 def speak(monkeypatch):
     """From now on messages come in the language of marks."""
+    for name in ("_title", "_deadline_day", "_icon"):
+        # They keep what was said before: otherwise a language never changes.
+        monkeypatch.setattr(tags, name, getattr(tags, name).__wrapped__)
 
     def marked(message):
         return f"{OPEN}{message}{CLOSE}" if message else message
