@@ -5,6 +5,7 @@ import importlib
 import pytest
 from django.apps import apps
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from issues.audit import Actor
@@ -117,3 +118,10 @@ def test_the_page_says_more_than_the_bound(page, workspace, monkeypatch):
     monkeypatch.setattr(queue, "BOUND", 10)
 
     assert "Ended otherwise 10+" in text(page("issues", state="ended"))
+
+
+def test_a_bundle_that_keeps_its_name_costs_its_issues_nothing(workspace, issue):
+    with CaptureQueriesContext(connection) as queries:
+        list_bundle(workspace, status="in_review")
+
+    assert [query["sql"] for query in queries if 'UPDATE "issues_issue"' in query["sql"]] == []

@@ -38,7 +38,8 @@ _VIDEO_FIELDS = (
     "download_issue_comment", "extra",
 )  # fmt: skip
 
-# What a search finds its issues by.
+# What issues repeat of their bundle, and of their video.
+_REPEATED = frozenset({"title", "external_ref", "platform", "country"})
 _NAMES = frozenset({"name", "external_ref"})
 # What decides when a slot's links are looked at.
 _LINK_FIELDS = frozenset(
@@ -62,14 +63,16 @@ def mirror_listing(
         }
         new: list[Bundle] = []
         changed: list[Bundle] = []
+        renamed: list[Bundle] = []
         for payload in payloads:
             bundle = known.get(payload.id)
             if bundle is None:
                 bundle = Bundle(workspace=workspace, tokportal_id=payload.id, last_listed_at=seen_at)
                 new.append(bundle)
                 _copy(payload, bundle, _BUNDLE_FIELDS)
-            elif _copy(payload, bundle, _BUNDLE_FIELDS):
+            elif names := _copy(payload, bundle, _BUNDLE_FIELDS):
                 changed.append(bundle)
+                renamed += [bundle] if not _REPEATED.isdisjoint(names) else []
             bundle.gone_at = None
             if not bundle.can_be_flagged:
                 bundle.heat = None
@@ -78,8 +81,8 @@ def mirror_listing(
                 changed += [bundle] if bundle.pk and bundle not in changed else []
         Bundle.objects.bulk_create(new)
         Bundle.objects.bulk_update(changed, [*_BUNDLE_FIELDS, "heat"], batch_size=200)
-        if changed:
-            describe(Q(video__bundle__in=changed))
+        if renamed:
+            describe(Q(video__bundle__in=renamed))
         Bundle.objects.filter(pk__in=[bundle.pk for bundle in known.values()]).update(
             last_listed_at=seen_at, missed_listings=0, gone_at=None
         )
