@@ -28,7 +28,7 @@ from issues.sync.limiter import redis as redis_limiter
 from issues.sync.sweeps import sweep_workspace
 from issues.tokportal.budget import Lane, LocalBudget
 from issues.tokportal.client import TokPortalClient
-from tests import factories
+from tests import browser, factories
 from tests.evidence import run as run_sql
 
 guards = importlib.import_module("issues.migrations.0006_guarded_evidence")
@@ -241,3 +241,20 @@ def channel(quiet_team, bobs, actor):
     """Bob is told of everything, by e-mail, soon."""
     wishes = Wishes(ChannelKind.EMAIL, "E-mail", "", tuple(NoticeKind))
     return channels.add_channel(team=quiet_team, owner=bobs, wishes=wishes, actor=actor)
+
+
+# --- A browser -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """A running demo for the tests of a file; a file that wants other data has a fixture of its own by this name."""
+    running = browser.Demo(tmp_path_factory.mktemp("demo"), "--rate=600", "--latency=5", "--fix-seconds=0.4")
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser.chromium() as running:
+        yield running

@@ -27,19 +27,6 @@ JPEG = base64.b64decode(
 )
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    running = b.Demo(tmp_path_factory.mktemp("demo"), "--rate=600", "--latency=5", "--fix-seconds=0.4")
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with b.chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
 def page(chromium, demo):
     opened = b.open_page(chromium)

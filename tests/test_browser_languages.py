@@ -18,19 +18,6 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    running = b.Demo(tmp_path_factory.mktemp("demo"), "--rate=600", "--latency=5", "--fix-seconds=0.4")
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with b.chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
 def speaking(chromium, demo):
     """A function that opens a page of somebody who has chosen the language in his profile."""
     opened = []

@@ -17,19 +17,6 @@ pytestmark = [
 LINK = "https://cdn.example.com/ok.mp4"
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    running = b.Demo(tmp_path_factory.mktemp("demo"), "--rate=600", "--latency=5", "--fix-seconds=0.4")
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with b.chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
 def page(chromium, demo):
     opened = b.open_page(chromium)

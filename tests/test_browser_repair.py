@@ -27,12 +27,6 @@ def demo(tmp_path_factory):
     running.stop()
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    with b.chromium() as browser:
-        yield browser
-
-
 @pytest.fixture(params=SIZES)
 def page(request, chromium, demo):
     width, height = SIZES[request.param]

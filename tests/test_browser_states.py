@@ -10,36 +10,13 @@ from issues.sandbox.server import FULL_KEY
 from tests import browser as b
 from tests.test_browser import TEAM, run_axe
 from tests.test_browser_queue import open_count, toast
+from tests.test_browser_queue import page as page  # the fixture: the queue of a logged-in owner
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.xdist_group("browser"),
     pytest.mark.skipif(not Path(b.CHROMIUM).exists(), reason="no chromium on this machine"),
 ]
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    running = b.Demo(tmp_path_factory.mktemp("demo"), "--rate=600", "--latency=5", "--fix-seconds=0.4")
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with b.chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(chromium, demo):
-    opened = b.open_page(chromium)
-    b.log_in(opened, demo.url)
-    b.wait_for_issues(opened, 10)
-    opened.goto(demo.url + TEAM + "/?state=open")
-    yield opened
-    assert [text for text in opened.complaints if "422" not in text] == []
-    opened.context.close()
 
 
 # --- First steps ---------------------------------------------------------------------------------------------
