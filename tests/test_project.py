@@ -35,6 +35,8 @@ def test_every_icon_in_use_is_in_the_sprite():
     known = set(re.findall(r'<symbol id="([\w-]+)"', sprite))
     pages = "".join(path.read_text() for path in (ROOT / "templates").rglob("*.html"))
     used = set(re.findall(r'{% icon "([\w-]+)"', pages))
+    for call in re.findall(r"{{ icon\((.*?)\) }}", pages):  # templates/jinja2
+        used |= set(re.findall(r'(?<!== )"([\w-]+)"', call))
     used |= set(
         re.findall(
             r'\("([\w-]+)", "(?:good|bad|person|)"\)', (ROOT / "issues" / "queries" / "history_lines.py").read_text()

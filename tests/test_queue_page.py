@@ -6,11 +6,11 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from issues.audit import Actor
+from issues.audit import Actor, Event, Verb, record
 from issues.enums import Origin
 from issues.models import Issue, SyncGauge, Workspace
 from issues.sync.sweeps import sweep_workspace
@@ -43,6 +43,37 @@ def test_a_row_says_what_matters(page, video_issue):
     if video_issue.comment:
         assert "&lt;" in said or video_issue.comment.split("'")[0][:12] in said
     assert re.search(r"(left|late by)", said)
+
+
+def test_names_in_rows_and_lines_are_text_not_markup(page, bob, video_issue):
+    """Their templates are Jinja2's, which escapes by itself as Django's do."""
+    evil = "<img src=x onerror=alert(1)>{who}"
+    video, bundle = video_issue.video, video_issue.video.bundle
+    type(video).objects.filter(pk=video.pk).update(name=evil)
+    type(bundle).objects.filter(pk=bundle.pk).update(title=evil, platform=evil)
+    type(bob).objects.filter(pk=bob.pk).update(name=evil)
+    Issue.objects.filter(pk=video_issue.pk).update(
+        comment=evil, platform=evil, verdict=evil[:40], links=[evil], assignee=bob, claimed_by=bob,
+        claimed_at=timezone.now(), episode=3,
+    )  # fmt: skip
+    issue = Issue.objects.select_related("video__bundle").get(pk=video_issue.pk)
+    with transaction.atomic():
+        record(
+            issue.team_id,
+            Actor.system(Origin.SYNC),
+            [Event.about_issue(Verb.ISSUE_UPDATED, issue, {"comment": ["", evil]})],
+        )
+
+    for place in ("issues", "history"):
+        content = page(place).content.decode()
+        assert "<img src=x" not in content
+        assert content.count("&lt;img src=x onerror=alert(1)&gt;{who}") > 2
+
+
+def test_a_line_of_the_history_says_from_where_it_came(page, swept):
+    said = text(page("history"))
+
+    assert "TokDash, Sync" in said
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,13 @@ TEMPLATES = [
             ],
             "builtins": ["django.templatetags.i18n", "issues.templatetags.tokdash"],
         },
-    }
+    },
+    # The rows of long lists alone.
+    {
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "DIRS": [BASE_DIR / "templates" / "jinja2"],
+        "OPTIONS": {"environment": "tokdash.jinja.environment"},
+    },
 ]
 
 # --- Data --------------------------------------------------------------------------------------------------

@@ -14,6 +14,16 @@ NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 LINKS_AHEAD = timedelta(days=14)
 
 
+def bundle_name(title: str, tokportal_id: str) -> str:
+    """What a bundle is called on pages and in the history."""
+    return title or tokportal_id
+
+
+def video_name(name: str, position: int) -> str:
+    """Likewise a video."""
+    return name or f"Video {position}"
+
+
 class Bundle(models.Model):
     """An order for one account with numbered video slots."""
 
@@ -63,7 +73,7 @@ class Bundle(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.title or self.tokportal_id
+        return bundle_name(self.title, self.tokportal_id)
 
     @property
     def can_be_flagged(self) -> bool:
@@ -127,7 +137,7 @@ class Video(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name or f"Video {self.position}"
+        return video_name(self.name, self.position)
 
     @property
     def checked_at(self) -> datetime | None:

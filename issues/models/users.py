@@ -22,6 +22,11 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email__iexact=username)
 
 
+def shown_name(name: str, email: str) -> str:
+    """The name, else what stands before the @."""
+    return name or email.split("@")[0]
+
+
 class User(AbstractBaseUser):
     """A person. What they may do is said by their memberships alone; there is no superuser."""
 
@@ -44,7 +49,7 @@ class User(AbstractBaseUser):
         return self.get_full_name()
 
     def get_full_name(self) -> str:
-        return self.name or self.email.split("@")[0]
+        return shown_name(self.name, self.email)
 
     def get_short_name(self) -> str:
         return self.get_full_name().split()[0]

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_noop as _
 
 from issues.audit import Verb
 from issues.audit.personal import People, people_of
+from issues.enums import Origin
 from issues.fixes.outcomes import outcome_of
 from issues.models import AuditEvent
 from issues.wording import hour_text, in_words, publish_text
@@ -42,6 +43,12 @@ class Line:
     @property
     def is_note(self) -> bool:
         return self.event.verb == Verb.NOTE_WRITTEN
+
+    @property
+    def origin(self) -> str:
+        """Where it came from, in words."""
+        known = self.event.origin in Origin.values
+        return str(Origin(self.event.origin).label) if known else self.event.origin
 
 
 _ICONS = {

@@ -13,9 +13,9 @@ from issues.links.verdicts import link_end
 from issues.models import Bundle, Issue, Membership, SavedView, Team, User, Workspace
 from issues.queries.counting import BOUND, bounded_count, bounded_counts
 from issues.queries.filters import ENDED_TABS, TABS, UNRESOLVED_TABS, IssueFilters, tab_condition
-from issues.queries.pages import Page, decode_cursor, encode_cursor
+from issues.queries.pages import Page
+from issues.queries.queue_rows import Row, page_of_rows
 
-PAGE_ROWS = 50
 # Fewer that fail alike are no pattern yet.
 CLUSTER_FROM = 3
 CLUSTERS = 3
@@ -50,7 +50,7 @@ class View:
 class IssueList:
     """A page of the queue with what stands around it."""
 
-    page: Page[Issue]
+    page: Page[Row]
     tabs: Sequence[Tab]
     views: Sequence[View]
     total: int  # in this tab, with the filters
@@ -69,14 +69,6 @@ BUILT_IN = (
     (gettext_noop("Late"), IssueFilters(due="late")),
 )
 CALLED = (gettext_noop("Where I am called"), IssueFilters(tab="all", who="called"))
-
-
-# What a row of the queue does not show; keys are not even opened for it.
-_NOT_IN_A_ROW = (
-    "workspace__read_key", "workspace__write_key", "video__description", "video__carousel_images", "video__extra",
-    "video__video_url", "video__story_image_url", "video__platform_url", "video__bundle__extra",
-    "claimed_by__password", "assignee__password",
-)  # fmt: skip
 
 
 def list_issues(membership: Membership, filters: IssueFilters, *, after: str = "") -> IssueList:
@@ -103,12 +95,8 @@ def list_issues(membership: Membership, filters: IssueFilters, *, after: str = "
         # Where nobody is called there is nothing to see.
         if found != CALLED[1] or counts[f"view_{number}"] or filters.who == "called"
     ]
-    found = (
-        base.filter(tab_condition(filters.tab, now), narrowed)
-        .select_related("video__bundle", "workspace", "claimed_by", "assignee")
-        .defer(*_NOT_IN_A_ROW)
-    )
-    page = _urgent_first(found, after) if filters.tab in UNRESOLVED_TABS else _latest_first(found, after)
+    found = base.filter(tab_condition(filters.tab, now), narrowed)
+    page = page_of_rows(found, after, urgent_first=filters.tab in UNRESOLVED_TABS)
     tabs = [
         Tab(gettext(label), filters.in_tab(name).address, counts[f"tab_{name}"], name == filters.tab)
         for name, label in TABS.items()
@@ -178,48 +166,6 @@ def following_issue(membership: Membership, filters: IssueFilters, issue: Issue)
             Q(deadline__gt=issue.deadline) | Q(deadline=issue.deadline, pk__gt=issue.pk) | Q(deadline=None)
         )
     return behind.first() or rest.first()
-
-
-def _moment(text: object) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-
-
-def _urgent_first(found: QuerySet[Issue], after: str) -> Page[Issue]:
-    """By deadline, those without one last; then by id."""
-    found = found.order_by(F("deadline").asc(nulls_last=True), "pk")
-    cursor = decode_cursor(after, 2) if after else None
-    if cursor and isinstance(cursor[1], int):
-        last = _moment(cursor[0])
-        if last is None:
-            found = found.filter(deadline=None, pk__gt=cursor[1])
-        else:
-            found = found.filter(Q(deadline__gt=last) | Q(deadline=last, pk__gt=cursor[1]) | Q(deadline=None))
-    return _cut(list(found[: PAGE_ROWS + 1]), "deadline")
-
-
-def _latest_first(found: QuerySet[Issue], after: str) -> Page[Issue]:
-    """Those that ended last first; unresolved ones before all others."""
-    found = found.order_by(F("closed_at").desc(nulls_first=True), "-pk")
-    cursor = decode_cursor(after, 2) if after else None
-    if cursor and isinstance(cursor[1], int):
-        last = _moment(cursor[0])
-        behind = Q(closed_at=None, pk__lt=cursor[1]) | Q(closed_at__isnull=False)
-        if last is not None:
-            behind = Q(closed_at__lt=last) | Q(closed_at=last, pk__lt=cursor[1])
-        found = found.filter(behind)
-    return _cut(list(found[: PAGE_ROWS + 1]), "closed_at")
-
-
-def _cut(rows: list[Issue], by: str) -> Page[Issue]:
-    """The page, and the cursor behind its last row where there are more."""
-    if len(rows) <= PAGE_ROWS:
-        return Page(rows)
-    last = rows[PAGE_ROWS - 1]
-    moment: datetime | None = getattr(last, by)
-    return Page(rows[:PAGE_ROWS], encode_cursor(moment.isoformat() if moment else None, last.pk))
 
 
 # --- Clusters ----------------------------------------------------------------------------------------------

@@ -2,11 +2,13 @@
 
 import json
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from functools import cache, lru_cache
-from typing import Any
+from functools import cache, lru_cache, partial
+from typing import Any, cast
 
 from django import template
 from django.http import HttpRequest
+from django.template import Context, engines
+from django.template.backends.jinja2 import Jinja2
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
@@ -17,12 +19,10 @@ from django.utils.translation import gettext_noop as _
 from issues.enums import NoticeKind
 from issues.links.catalogue import CATALOGUE
 from issues.links.urls import host_of, is_web_link, shown_url
-from issues.models import Issue
 from issues.queries.channels import trouble_of
 from issues.queries.counting import count_text
 from issues.queries.hooks import answer_of
 from issues.sync.troubles import sentence_of
-from issues.triage.presence import holder_of
 from issues.wording import (
     day_text,
     exact_text,
@@ -55,6 +55,27 @@ def _icon(name: str, label: str) -> SafeString:
             '<svg class="icon" role="img" aria-label="{}"><use href="{}#{}"></use></svg>', label, sprite, name
         )
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', sprite, name)
+
+
+@register.simple_tag(takes_context=True)
+def rows(context: Context, template: str, **given: object) -> SafeString:
+    """The rows of a long list, by a template of templates/jinja2 (see tokdash.jinja) that sees what this one sees."""
+    seen: dict[Any, Any] = context.flatten()
+    return SafeString(_compiled().env.get_template(template).render({**seen, **given}))  # nosec B703 - it escapes
+
+
+def _compiled() -> Jinja2:
+    return cast("Jinja2", engines["jinja2"])
+
+
+def _chip(name: str, *args: str) -> SafeString:
+    chips = _compiled().env.get_template("components/chips.html")
+    return SafeString(getattr(chips.module, name)(*args))  # nosec B703 - it escapes
+
+
+register.simple_tag(partial(_chip, "platform"), name="platform_chip")
+register.simple_tag(partial(_chip, "verdict"), name="verdict_chip")
+register.simple_tag(partial(_chip, "state"), name="state_chip")
 
 
 @register.simple_tag
@@ -260,13 +281,6 @@ def verdict_says(code: str) -> str:
     """The catalogue's sentence for a verdict."""
     rule = CATALOGUE.get(code)
     return rule.say if rule else ""
-
-
-@register.filter
-def holder_name(issue: Issue) -> str:
-    """Who is on it now, an empty string for nobody."""
-    holder = holder_of(issue)
-    return (holder.get_full_name() or holder.email) if holder else ""
 
 
 @register.filter

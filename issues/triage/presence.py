@@ -3,7 +3,7 @@
 Whose issue it is (`triage.assigning`) lasts; this passes by itself after some minutes.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q
@@ -47,6 +47,9 @@ def note_presence(*, issue: Issue, user: User) -> None:
 
 def holder_of(issue: Issue) -> User | None:
     """Who is on it now."""
-    if issue.claimed_by is None or issue.claimed_at is None or issue.claimed_at < timezone.now() - HOLDS:
-        return None
-    return issue.claimed_by
+    return issue.claimed_by if still_holds(issue.claimed_at) else None
+
+
+def still_holds(claimed_at: datetime | None) -> bool:
+    """Whether what somebody said then is still true."""
+    return claimed_at is not None and claimed_at >= timezone.now() - HOLDS

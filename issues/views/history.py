@@ -72,7 +72,7 @@ def history_event(request: MemberRequest, team_slug: str, seq: int) -> HttpRespo
     """One event at an address that stays, with its neighbours."""
     request.membership = load_membership(request.user, team_slug)
     event = get_object_or_404(events_of(request.membership.team), seq=seq)
-    context = {"line": read_events([event])[0], "beside": neighbours_of(event)}
+    context = {"event": event, "lines": read_events([event]), "beside": neighbours_of(event)}
     return render_page(request, "history/event.html", context)
 
 

@@ -27,7 +27,6 @@ from issues.queries.freshness import Freshness, freshness_of, videos_checked
 from issues.queries.onboarding import first_steps
 from issues.queries.queue import IssueList, editors_of, filter_choices, find_clusters, list_issues, matching_issues
 from issues.triage.assigning import MAX_AT_ONCE, assign
-from issues.triage.presence import holder_of
 from issues.triage.saved import choose_default, remove_view, save_view
 from issues.triage.snoozing import CHOICES, moment_of, snooze, wake
 from issues.views.chrome import MemberRequest, actor_of, render_page
@@ -100,20 +99,13 @@ def _list_part(request: MemberRequest, filters: IssueFilters, after: str) -> Htt
 
 def _fingerprint(membership: Membership, shown: IssueList, freshness: Freshness) -> str:
     """Changes with what the list shows, and once a minute, so that "2 h left" never grows old."""
-    rows = [
-        (
-            row.pk, row.state, row.comment, row.links, row.verdict, row.deadline, row.episode, str(row.video),
-            holder_of(row), row.assignee, row.snoozed_until,
-        )
-        for row in shown.page.rows
-    ]  # fmt: skip
     counts = [tab.count for tab in shown.tabs]
     views = [(view.name, view.count, view.is_default) for view in shown.views]
     looks = [(entry.status, entry.looked if entry.status == "never" else 0) for entry in freshness.workspaces]
     looks.append(("paused", bool(freshness.paused_since)))
     minute = int(timezone.now().timestamp() // 60)
     who = (membership.pk, membership.role, get_language(), timezone.get_current_timezone_name())
-    seen = (who, rows, counts, views, looks, minute)
+    seen = (who, shown.page.rows, counts, views, looks, minute)
     return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
 
 
