@@ -39,9 +39,9 @@ def load_membership(user: object, slug: str) -> Membership:
         raise Http404
     # How many teams the person has, for the switcher: most have one, and then there is nothing to switch to.
     others = Membership.objects.filter(user=OuterRef("user")).order_by().values("user").values(count=Count("pk"))
-    related = ("team__audit_watch", "user", "default_view")
-    found = Membership.objects.select_related(*related).annotate(team_count=Subquery(others))
+    found = Membership.objects.select_related("team__audit_watch", "default_view").annotate(team_count=Subquery(others))
     membership = get_object_or_404(found, team__slug=slug, user=user)
+    membership.user = user
     if membership.team.requires_two_factor and not is_mfa_enabled(user):
         raise SecondFactorMissing(membership.team.name)
     return membership

@@ -19,7 +19,7 @@ from issues.nudge import nudge
 from issues.outgoing import announce, deliver
 from issues.problems import Refusal
 from issues.sync import claims as sync_claims
-from issues.sync import shifts
+from issues.sync import described, shifts
 
 # One batch of link checks at a time in a process: it has threads of its own.
 _link_checks = threading.BoundedSemaphore(1)
@@ -165,3 +165,4 @@ def keep_history() -> None:
 def tidy() -> None:
     """Every hour: let go of what is too old to be of use, in small batches."""
     retention.tidy()
+    described.describe_missing()

@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from issues import tasks
 from issues.audit import Actor
 from issues.enums import Origin
 from issues.models import Bundle, Issue, Team
@@ -56,7 +57,7 @@ def issue(workspace):
 
 def test_an_issue_is_described_when_it_is_opened(issue):
     assert (issue.platform, issue.country) == ("tiktok", "FR")
-    assert issue.words == "Opening cut EXT-9 Kopi March  404 again cdn.example.com"
+    assert issue.words == "opening cut ext-9 kopi march  404 again cdn.example.com"
 
 
 def test_a_renamed_bundle_and_a_renamed_video_are_found_by_their_new_names(page, workspace, issue):
@@ -67,6 +68,14 @@ def test_a_renamed_bundle_and_a_renamed_video_are_found_by_their_new_names(page,
         assert f'id="issue-{issue.pk}"' in page("issues", **query).content.decode(), query
     for query in ({"q": "kopi"}, {"q": "opening"}, {"country": "FR"}):
         assert f'id="issue-{issue.pk}"' not in page("issues", **query).content.decode(), query
+
+
+def test_capital_letters_with_accents_are_found_as_they_are(page, workspace):
+    show_video(list_bundle(workspace, title="ÉTÉ À PARIS"))
+    issue = Issue.objects.get(video__tokportal_id="v1")
+
+    for query in ("ÉTÉ", "paris", "PARIS"):
+        assert f'id="issue-{issue.pk}"' in page("issues", q=query).content.decode(), query
 
 
 def test_a_new_comment_is_found_and_an_ended_issue_keeps_its_words(page, workspace, issue):
@@ -91,7 +100,18 @@ def test_issues_of_before_are_described_by_the_migration(issue):
     described = (issue.platform, issue.country, issue.words)
     Issue.objects.update(platform="", country="", words="")
 
-    importlib.import_module("issues.migrations.0015_describe_issues").describe(apps, connection.schema_editor())
+    for name, step in (("0015_describe_issues", "describe"), ("0018_lower_words", "lower")):
+        getattr(importlib.import_module(f"issues.migrations.{name}"), step)(apps, connection.schema_editor())
+
+    issue.refresh_from_db()
+    assert (issue.platform, issue.country, issue.words) == described
+
+
+def test_issues_that_the_version_before_opened_are_described_within_the_hour(issue):
+    described = (issue.platform, issue.country, issue.words)
+    Issue.objects.update(platform="", country="", words="")
+
+    tasks.tidy()
 
     issue.refresh_from_db()
     assert (issue.platform, issue.country, issue.words) == described

@@ -228,7 +228,7 @@ class World:
             yield (
                 pk, team.pk, workspace.pk, video, state.value, comment, [link], deadline, verdict,
                 CATALOGUE[verdict].cls.value, host_of(link), bundle.platform, bundle.country,
-                f"{title} · cut {position} EXT-{video} {title} {bundle.reference} {comment or ''} {host_of(link)}",
+                _words(f"{title} · cut {position} EXT-{video} {title}", bundle.reference, comment, host_of(link)),
                 people[editor].pk if pk % 3 == 0 else None,
                 opened, closed, 60.0,
             )  # fmt: skip
@@ -266,3 +266,8 @@ _FIX = (
     "id", "team_id", "issue_id", "kind", "state", "actor_id", "actor_name", "origin", "idempotency_key", "request_body",
     "video_url", "created_at", "first_sent_at", "accepted_at", "finished_at",
 )  # fmt: skip
+
+
+def _words(*parts: str | None) -> str:
+    """As sync.described keeps them."""
+    return " ".join(part or "" for part in parts).lower()

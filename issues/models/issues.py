@@ -28,7 +28,7 @@ class Issue(models.Model):
     # Of its video and bundle, so that filters and search read this table alone; kept by sync.described.
     platform = models.CharField(max_length=64, blank=True, default="", db_default="")
     country = models.CharField(max_length=64, blank=True, default="", db_default="")
-    words = models.TextField(blank=True, default="", db_default="")  # names, references, comment, host
+    words = models.TextField(blank=True, default="", db_default="")  # names, references, comment, host; lower case
     # Whose it is, and until when nobody wants to see it.
     assignee = models.ForeignKey("issues.User", models.SET_NULL, null=True, blank=True, related_name="+")
     snoozed_until = models.DateTimeField(null=True, blank=True)

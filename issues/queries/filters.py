@@ -132,7 +132,9 @@ class IssueFilters:
 
 def text_condition(word: str) -> Q:
     """Issues in which a word occurs (names, references, comment, host), or whose bundle's id begins with it."""
-    found = Q(words__icontains=word)
+    found = Q(words__contains=word.lower())
+    if not word.isascii():
+        found |= Q(words__icontains=word)  # SQLite makes only ASCII letters small
     if _MAYBE_AN_ID.fullmatch(word):
         found |= Q(video__bundle__tokportal_id__istartswith=word)
     return found

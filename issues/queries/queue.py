@@ -244,8 +244,8 @@ def filter_choices(team: Team, workspaces: Sequence[Workspace]) -> Choices:
 
 def editors_of(team: Team) -> list[User]:
     """Those to whom an issue can be given."""
-    members = Membership.objects.filter(team=team, role__in=CAN_EDIT, user__is_active=True).select_related("user")
-    return [member.user for member in members.order_by("user__name", "user__email")]
+    people = User.objects.filter(memberships__team=team, memberships__role__in=CAN_EDIT, is_active=True)
+    return list(people.only("name", "email").order_by("name", "email"))
 
 
 def open_issues_for(team: Team) -> QuerySet[Issue]:

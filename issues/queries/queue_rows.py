@@ -68,9 +68,18 @@ _BESIDE = (
 
 
 def page_of_rows(found: QuerySet[Issue], after: str, *, urgent_first: bool) -> Page[Row]:
-    """The most urgent first, or those that ended last; behind the cursor `after` where one is given. One query."""
-    ordered = _urgent_first(found, after) if urgent_first else _latest_first(found, after)
-    rows = [_row(values) for values in ordered.values(*_AS_THEY_ARE, *_BESIDE)[: PAGE_ROWS + 1]]
+    """The most urgent first, or those that ended last; behind the cursor `after` where one is given. One query.
+
+    Which issues the page has is asked of their own table alone, and the rest is looked up for those: a search that
+    matches thousands would else look it up for all of them.
+    """
+    order = _URGENT_FIRST if urgent_first else _LATEST_FIRST
+    cursor = decode_cursor(after, 2) if after else None
+    if cursor and isinstance(cursor[1], int):
+        behind = _behind_deadline if urgent_first else _behind_end
+        found = found.filter(behind(_moment(cursor[0]), cursor[1]))
+    shown = Issue.objects.filter(pk__in=found.order_by(*order).values("pk")[: PAGE_ROWS + 1])
+    rows = [_row(values) for values in shown.order_by(*order).values(*_AS_THEY_ARE, *_BESIDE)]
     if len(rows) <= PAGE_ROWS:
         return Page(rows)
     last = rows[PAGE_ROWS - 1]
@@ -102,25 +111,19 @@ def _moment(text: object) -> datetime | None:
         return None
 
 
-def _urgent_first(found: QuerySet[Issue], after: str) -> QuerySet[Issue]:
-    """By deadline, those without one last; then by id."""
-    found = found.order_by(F("deadline").asc(nulls_last=True), "pk")
-    cursor = decode_cursor(after, 2) if after else None
-    if not cursor or not isinstance(cursor[1], int):
-        return found
-    last = _moment(cursor[0])
-    if last is None:
-        return found.filter(deadline=None, pk__gt=cursor[1])
-    return found.filter(Q(deadline__gt=last) | Q(deadline=last, pk__gt=cursor[1]) | Q(deadline=None))
+# By deadline, those without one last; then by id.
+_URGENT_FIRST = (F("deadline").asc(nulls_last=True), F("pk").asc())
+# Those that ended last first; unresolved ones before all others.
+_LATEST_FIRST = (F("closed_at").desc(nulls_first=True), F("pk").desc())
 
 
-def _latest_first(found: QuerySet[Issue], after: str) -> QuerySet[Issue]:
-    """Those that ended last first; unresolved ones before all others."""
-    found = found.order_by(F("closed_at").desc(nulls_first=True), "-pk")
-    cursor = decode_cursor(after, 2) if after else None
-    if not cursor or not isinstance(cursor[1], int):
-        return found
-    last = _moment(cursor[0])
+def _behind_deadline(last: datetime | None, pk: int) -> Q:
     if last is None:
-        return found.filter(Q(closed_at=None, pk__lt=cursor[1]) | Q(closed_at__isnull=False))
-    return found.filter(Q(closed_at__lt=last) | Q(closed_at=last, pk__lt=cursor[1]))
+        return Q(deadline=None, pk__gt=pk)
+    return Q(deadline__gt=last) | Q(deadline=last, pk__gt=pk) | Q(deadline=None)
+
+
+def _behind_end(last: datetime | None, pk: int) -> Q:
+    if last is None:
+        return Q(closed_at=None, pk__lt=pk) | Q(closed_at__isnull=False)
+    return Q(closed_at__lt=last) | Q(closed_at=last, pk__lt=pk)

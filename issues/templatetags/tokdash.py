@@ -1,7 +1,7 @@
 """Template tags that every page has."""
 
 import json
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, time, tzinfo
 from functools import cache, lru_cache, partial
 from typing import Any, cast
 
@@ -134,14 +134,21 @@ def deadline(moment: datetime | None) -> SafeString:
     """The end of the publish window: `2 d 4 h left`, or `late by 5 h`, with its weekday."""
     if moment is None:
         return format_html('<span class="muted">{}</span>', gettext("no date"))
-    day = _deadline_day(moment, timezone.get_current_timezone(), get_language())
-    left = moment - timezone.now()
-    if left < timedelta(0):
-        main, css = gettext("late by {span}").format(span=span_text(-left.total_seconds())), "due late"
-    else:
-        main = gettext("{span} left").format(span=span_text(left.total_seconds()))
-        css = "due soon" if left < timedelta(days=1) else "due"
+    language = get_language()
+    day = _deadline_day(moment, timezone.get_current_timezone(), language)
+    seconds = (moment - timezone.now()).total_seconds()
+    span = int(abs(seconds))
+    # Beyond a minute no seconds are told, and the same words come again with each row and refresh.
+    main = _left(span if span < 60 else span // 60 * 60, seconds < 0, language)
+    css = "due late" if seconds < 0 else "due soon" if seconds < 24 * 3600 else "due"
     return format_html('{}<span class="due-day">{}</span>', _time(moment, main, css), day)
+
+
+@lru_cache(maxsize=4096)
+def _left(seconds: int, is_late: bool, language: str | None) -> str:
+    """How long until a deadline, or since it."""
+    text = gettext("late by {span}") if is_late else gettext("{span} left")
+    return text.format(span=span_text(seconds))
 
 
 @lru_cache(maxsize=4096)
