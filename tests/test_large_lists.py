@@ -1,6 +1,8 @@
 """What keeps the queue quick over many issues: columns repeated from video and bundle, counts with a bound."""
 
 import importlib
+import re
+from datetime import timedelta
 
 import pytest
 from django.apps import apps
@@ -11,9 +13,11 @@ from django.utils import timezone
 from issues import tasks
 from issues.audit import Actor
 from issues.enums import Origin
-from issues.models import Bundle, Issue, Team
+from issues.models import Bundle, Channel, Hook, HookDelivery, Issue, Message, Team, WebhookEvent
 from issues.queries import counting
 from issues.queries.counting import bounded_count, bounded_counts, count_text
+from issues.queries.pages import encode_cursor
+from issues.sealed import Secret
 from issues.sync import mirror
 from issues.sync.hazard import Hazards
 from issues.tokportal.payloads import BundlePayload, VideoList, VideoPayload
@@ -145,3 +149,66 @@ def test_a_bundle_that_keeps_its_name_costs_its_issues_nothing(workspace, issue)
         list_bundle(workspace, status="in_review")
 
     assert [query["sql"] for query in queries if 'UPDATE "issues_issue"' in query["sql"]] == []
+
+
+# --- Logs of the settings: pages whose depth costs nothing ---------------------------------------------------
+
+
+def log_of_deliveries(workspace):
+    hook = Hook.objects.create(
+        team=workspace.team, name="Ours", url="https://ours.example.com/", types=["issue.opened"]
+    )
+    rows = [
+        HookDelivery(hook=hook, event_id=f"entry-{number:03}", event_type="issue.opened", body="{}")
+        for number in range(120)
+    ]
+    HookDelivery.objects.bulk_create(rows)
+    return HookDelivery.objects.all(), ("hook", hook.pk)
+
+
+def log_of_messages(workspace):
+    channel = Channel.objects.create(team=workspace.team, name="Team", kind="email", target=Secret("a@example.com"))
+    Message.objects.bulk_create(Message(channel=channel, subject=f"entry-{number:03}") for number in range(120))
+    return Message.objects.all(), ("channel", channel.pk)
+
+
+def log_of_webhooks(workspace):
+    now = timezone.now()
+    WebhookEvent.objects.bulk_create(
+        WebhookEvent(workspace=workspace, event_id=f"entry-{number:03}", event_type="x", received_at=now)
+        for number in range(120)
+    )
+    return WebhookEvent.objects.all(), ("workspace_webhooks", workspace.pk)
+
+
+@pytest.mark.parametrize("log", [log_of_deliveries, log_of_messages, log_of_webhooks])
+def test_a_log_is_read_to_its_end_page_by_page_and_each_entry_comes_once(page, workspace, log):
+    """Most of them of one moment, as bulk work makes them."""
+    rows, (name, key) = log(workspace)
+    by = "received_at" if name == "workspace_webhooks" else "created_at"
+    rows.update(**{by: timezone.now()})
+    oldest = rows.order_by("pk")[0]
+    type(oldest).objects.filter(pk=oldest.pk).update(**{by: timezone.now() - timedelta(days=2)})
+
+    seen, after = [], ""
+    while True:
+        content = page(name, key, after=after).content.decode()
+        seen.append(set(re.findall(r"entry-\d{3}", content)))
+        more = re.search(r'href="\?after=([\w-]+)"', content)
+        if not more:
+            break
+        after = more[1]
+
+    assert len(seen) > 1
+    assert sum(len(entries) for entries in seen) == len(set().union(*seen)) == 120
+    assert seen[-1] >= {re.search(r"entry-\d{3}", f"{vars(oldest)}")[0]}
+
+
+@pytest.mark.parametrize(
+    "parts", [("no moment", "1"), ("2026-01-01T00:00:00", "no key"), ("9999-12-31T23:59:59-12:00", "1"), (1, 2)]
+)
+def test_a_cursor_that_is_not_ours_shows_the_first_page(page, workspace, parts):
+    _, (name, key) = log_of_deliveries(workspace)
+
+    first = set(re.findall(r"entry-\d{3}", page(name, key).content.decode()))
+    assert set(re.findall(r"entry-\d{3}", page(name, key, after=encode_cursor(*parts)).content.decode())) == first

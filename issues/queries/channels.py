@@ -1,6 +1,5 @@
 """The read side of the notification settings."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import OuterRef, Subquery
@@ -9,6 +8,7 @@ from django.utils.translation import gettext_noop as _
 
 from issues.links.urls import host_of
 from issues.models import Channel, Membership, Message
+from issues.queries.pages import Page, latest_first
 from issues.sealed import SealError
 
 SHOWN = 30
@@ -44,9 +44,9 @@ def where_of(channel: Channel) -> str:
     return host_of(target)
 
 
-def messages_of(channel: Channel) -> Sequence[Message]:
+def messages_of(channel: Channel, after: str = "") -> Page[Message]:
     """The latest first."""
-    return list(Message.objects.filter(channel=channel).order_by("-created_at")[:SHOWN])
+    return latest_first(Message.objects.filter(channel=channel), "created_at", after, SHOWN)
 
 
 _CODES = {

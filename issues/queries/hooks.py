@@ -1,6 +1,5 @@
 """The read side of the team's own endpoints and their delivery log."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -12,6 +11,7 @@ from django.utils.translation import gettext_noop as _
 
 from issues.enums import DeliveryState
 from issues.models import Hook, HookDelivery, Team
+from issues.queries.pages import Page, latest_first
 
 SHOWN = 50
 
@@ -48,9 +48,9 @@ def hooks_of(team: Team) -> list[HookEntry]:
     ]
 
 
-def deliveries_of(hook: Hook) -> Sequence[HookDelivery]:
+def deliveries_of(hook: Hook, after: str = "") -> Page[HookDelivery]:
     """The latest first."""
-    return list(HookDelivery.objects.filter(hook=hook).order_by("-created_at")[:SHOWN])
+    return latest_first(HookDelivery.objects.filter(hook=hook), "created_at", after, SHOWN)
 
 
 _("not tried yet")

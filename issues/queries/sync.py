@@ -11,6 +11,7 @@ from django.utils.translation import gettext_noop as _
 
 from issues.models import SyncMinute, SyncRun, WebhookEndpoint, WebhookEvent, Workspace
 from issues.queries.freshness import WorkspaceFreshness, freshness_of_workspace
+from issues.queries.pages import Page, latest_first
 from issues.sync.troubles import sentence_of
 from issues.tokportal.constants import DEFAULT_LIMIT_PER_MINUTE
 
@@ -131,7 +132,7 @@ class WebhooksPage:
     """The endpoint as it is registered, and what came in."""
 
     endpoint: WebhookEndpoint | None
-    events: Sequence[WebhookEvent]
+    events: Page[WebhookEvent]
     last_day: int
 
     @property
@@ -150,12 +151,12 @@ _REFUSALS = {
 }
 
 
-def webhooks_page(workspace: Workspace) -> WebhooksPage:
+def webhooks_page(workspace: Workspace, after: str = "") -> WebhooksPage:
     """Three queries."""
-    events = WebhookEvent.objects.filter(workspace=workspace).order_by("-received_at")
+    events = WebhookEvent.objects.filter(workspace=workspace)
     since = timezone.now() - timedelta(days=1)
     return WebhooksPage(
         WebhookEndpoint.objects.filter(workspace=workspace).first(),
-        list(events[:EVENTS]),
+        latest_first(events, "received_at", after, EVENTS),
         events.filter(received_at__gt=since).count(),
     )

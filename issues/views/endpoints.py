@@ -70,7 +70,7 @@ def _hook_page(
     context = {
         "hook": hook,
         "form": form or HookForm(initial=values),
-        "deliveries": deliveries_of(hook),
+        "deliveries": deliveries_of(hook, request.GET.get("after", "")),
         "secret": secret,
     }
     response = render_page(request, "settings/hook.html", context, status=422 if form and form.errors else status)

@@ -88,7 +88,7 @@ def _channel_page(request: MemberRequest, channel: Channel, form: ChannelForm | 
         "channel": channel,
         "where": where_of(channel),
         "form": form or ChannelForm.of(channel),
-        "sent": messages_of(channel),
+        "sent": messages_of(channel, request.GET.get("after", "")),
         "can_change": channel.owner_id is not None or request.membership.is_owner,
     }
     return render_page(request, "settings/channel.html", context, status=422 if form and form.errors else 200)

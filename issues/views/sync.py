@@ -50,7 +50,7 @@ def workspace_webhooks(request: MemberRequest, team_slug: str, workspace_id: UUI
     workspace = load_workspace(request.membership, workspace_id)
     context = {
         "workspace": workspace,
-        "hooks": webhooks_page(workspace),
+        "hooks": webhooks_page(workspace, request.GET.get("after", "")),
         "endpoint_url": endpoints.endpoint_url(workspace),
     }
     return render_page(request, "settings/webhooks.html", context)

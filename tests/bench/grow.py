@@ -336,6 +336,11 @@ def soak() -> dict[str, Any]:
                 elif settings.CELERY_BROKER_URL.startswith("redis"):
                     redis.Redis.from_url(settings.CELERY_BROKER_URL).flushdb()
                 samples.append({name: memory_mb(group.running[name]) for name in ("web", "worker-steady")})
+                if len(samples) % 12 == 0:
+                    say(
+                        f"  {time.monotonic() - began:4.0f} s  "
+                        + "  ".join(f"{name} {mb:.1f} MB" for name, mb in samples[-1].items())
+                    )
                 if ended := group.ended():
                     raise RuntimeError(group.tail(ended))
             stopped.set()
