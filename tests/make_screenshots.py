@@ -1,6 +1,6 @@
 """Make pictures of every page from the running demo: `make screenshots`.
 
-All of them go to var/screenshots to be looked at; those that the README shows also to docs/screenshots.
+All of them go to var/screenshots to be looked at; those that README and documentation show also to docs/screenshots.
 """
 
 import shutil
@@ -14,7 +14,11 @@ from tests import browser as b
 
 TARGET = b.ROOT / "var" / "screenshots"
 SHOWN = b.ROOT / "docs" / "screenshots"
-IN_README = ("issues-wide-light", "insights-wide-light", "issue-wide-light", "fixed-wide-dark", "issues-phone-dark")
+IN_DOCS = (
+    "issues-wide-light", "insights-wide-light", "issue-wide-light", "fixed-wide-dark", "issues-phone-dark",
+    "plan-wide-light", "dialog-snooze-wide-light", "at-risk-wide-light", "history-wide-light", "report-wide-light",
+    "notifications-wide-light", "sync-wide-light", "issue-phone-light",
+)  # fmt: skip
 TEAM = "/t/brightside-agency"
 SIZES = {"wide": (1440, 900), "phone": (390, 844)}
 PAGES = {
@@ -68,6 +72,9 @@ def main() -> None:
                             page.keyboard.press(key)
                             page.screenshot(path=TARGET / f"dialog-{DIALOGS[key]}-{suffix}.png")
                             page.keyboard.press("Escape")
+                        _plan(page, demo.url)
+                        page.screenshot(path=TARGET / f"plan-{suffix}.png")
+                        page.goto(demo.url + TEAM + "/?state=open")
                         # A link that its address explains.
                         page.locator("tr", has=page.locator(".chip.wrong")).nth(2 if size == "wide" else 3).get_by_role(
                             "link"
@@ -90,8 +97,18 @@ def main() -> None:
         finally:
             demo.stop()
     SHOWN.mkdir(parents=True, exist_ok=True)
-    for name in IN_README:
+    for name in IN_DOCS:
         shutil.copy(TARGET / f"{name}.png", SHOWN)
+
+
+def _plan(page: Page, url: str) -> None:
+    """One replacement for all links of one host, looked at before anything is sent."""
+    page.goto(url + TEAM + "/bulk/new/?all=1")
+    page.get_by_label("Find this host").fill("drive.google.com")
+    page.get_by_label("Put this in its place").fill("cdn.example.com")
+    page.get_by_role("button", name="Preview").last.click()
+    page.wait_for_url("**/bulk/*/")
+    page.locator(".spinner").first.wait_for(state="detached", timeout=30_000)
 
 
 def _wait_for_looks(page: Page) -> None:

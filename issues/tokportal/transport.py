@@ -21,6 +21,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from issues.tokportal.errors import LostAnswerError, NotSentError, TokPortalError, UnreadableAnswerError
 
@@ -47,15 +48,20 @@ class _WatchedHTTPS(_WatchedMixin, HTTPSConnection):
     pass
 
 
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _WatchedHTTP
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _WatchedHTTPS
+
+
 class _Adapter(HTTPAdapter):
     """requests' adapter without retries of its own, over watched connections."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        pools = dict(self.poolmanager.pool_classes_by_scheme)
-        for scheme, connection in (("http", _WatchedHTTP), ("https", _WatchedHTTPS)):
-            pools[scheme] = type(f"Watched{scheme}", (pools[scheme],), {"ConnectionCls": connection})
-        self.poolmanager.pool_classes_by_scheme = pools
+        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
 
 
 def new_session(pool_size: int = 10) -> requests.Session:
