@@ -2,15 +2,18 @@
 
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from tests.reachable import why_not
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 POSTGRES = os.environ.get("TEST_DATABASE_URL", "postgres://postgres@127.0.0.1:5432/test")
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/9")
 
@@ -98,3 +101,26 @@ def own_database(*, sqlite: bool = False) -> Iterator[str]:
             with psycopg.connect(POSTGRES, autocommit=True) as connection:
                 connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         folder.cleanup()
+
+
+@contextmanager
+def deployed() -> Iterator[dict[str, str]]:
+    """The environment of processes that run as on a site that others reach: DEBUG would keep every query in memory.
+
+    Inside a database's block. Static files are collected; the cache is in Redis.
+    """
+    from django.conf import settings
+
+    with tempfile.TemporaryDirectory(prefix="tokdash-static-") as folder:
+        environment = {
+            "DEBUG": "0", "SECRET_KEY": settings.SECRET_KEY, "TOKDASH_FIELD_KEYS": settings.TOKDASH_FIELD_KEYS,
+            "TOKDASH_STATIC_ROOT": folder, "CACHE_URL": REDIS.rsplit("/", 1)[0] + "/11",
+        }  # fmt: skip
+        collect_static(environment)
+        yield environment
+
+
+def collect_static(environment: dict[str, str]) -> None:
+    """The static files of the settings that the environment names."""
+    command = [sys.executable, "manage.py", "collectstatic", "-v0", "--no-input"]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=True)

@@ -17,7 +17,7 @@ from typing import Any
 
 import requests
 
-from tests.bench.ground import own_database, result, say, table
+from tests.bench.ground import deployed, own_database, result, say, table
 from tests.bench.processes import celery, free_port, process_group, sandbox_process, worker
 
 PARTS = ("workers", "restart", "soak")
@@ -80,7 +80,7 @@ def grow(count: int) -> dict[str, float]:
     chance = random.Random(count)
     with sandbox_process(bundles=BUNDLES, videos=BUNDLES * 6, flagged=6, rate=RATE, latency=40) as (base_url, control):
         _team, workspaces = connect(f"Grow{count}", base_url, control, WORKSPACES)
-        with process_group() as group:
+        with deployed() as environment, process_group(**environment) as group:
             for number in range(count):
                 worker(group, f"worker-{number}")
             for number in range(2):
@@ -262,7 +262,10 @@ def restart() -> dict[str, Any]:
     ):
         team, workspaces = connect("Restart", base_url, control, 1)
         user, port = User.objects.get(email="restart-0@bench.example"), free_port()
-        with process_group(TOKDASH_SITE_URL=f"http://127.0.0.1:{port}") as group:
+        with (
+            deployed() as environment,
+            process_group(**environment, TOKDASH_SITE_URL=f"http://127.0.0.1:{port}") as group,
+        ):
             start_web(group, port)
             for name in ("worker-0", "worker-1"):
                 worker(group, name)
@@ -314,7 +317,10 @@ def soak() -> dict[str, Any]:
     ):
         team, workspaces = connect("Soak", base_url, control, 1)
         user, port, stopped = User.objects.get(email="soak-0@bench.example"), free_port(), threading.Event()
-        with process_group(TOKDASH_SITE_URL=f"http://127.0.0.1:{port}") as group:
+        with (
+            deployed() as environment,
+            process_group(**environment, TOKDASH_SITE_URL=f"http://127.0.0.1:{port}") as group,
+        ):
             start_web(group, port)
             for name in ("worker-steady", "worker-doomed"):
                 worker(group, name)

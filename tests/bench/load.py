@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.bench.ground import kept_database, own_database, result, say, table
-from tests.bench.processes import ROOT, free_port, process_group
+from tests.bench.ground import ROOT, collect_static, deployed, kept_database, own_database, result, say, table
+from tests.bench.processes import free_port, process_group
 
 SIZES = {"bundles": 20_000, "videos": 1_000_000, "issues": 200_000, "events": 5_000_000}
 LEVELS = [int(text) for text in os.environ.get("LEVELS", "10 50 200").split()]
@@ -230,11 +230,6 @@ def compare_servers(folder: Path, plan: Path, environment: dict[str, str]) -> No
     table("Servers, eight members without a pause", rows)
 
 
-def collect_static(environment: dict[str, str]) -> None:
-    command = [sys.executable, "manage.py", "collectstatic", "-v0", "--no-input"]
-    subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=True)
-
-
 def main(parts: list[str]) -> None:
     os.environ["TOKDASH_PASSWORD"] = PASSWORD
     kept = os.environ.get("LOAD_DATABASE_URL", "")
@@ -250,19 +245,14 @@ def main(parts: list[str]) -> None:
         if not kept:
             call_command("generate_load", teams=20, seed=1, json=True, **asked)
         say(f"made in {time.perf_counter() - began:.0f} s")
-        environment = {
-            "DEBUG": "0", "SECRET_KEY": settings.SECRET_KEY, "TOKDASH_FIELD_KEYS": settings.TOKDASH_FIELD_KEYS,
-            "TOKDASH_STATIC_ROOT": f"{folder}/static", "CACHE_URL": os.environ["CELERY_BROKER_URL"].rsplit("/", 1)[0] + "/11",
-        }  # fmt: skip
-        collect_static(environment)
-        os.environ.update(environment)
-        plan, contents = make_plan(Path(folder))
-        queries = count_queries(contents)
-        if "servers" in parts:
-            compare_servers(Path(folder), plan, environment)
-            return
-        figures = measure(plan, environment, queries)
-        result(figures)
+        with deployed() as environment:
+            os.environ.update(environment)
+            plan, contents = make_plan(Path(folder))
+            queries = count_queries(contents)
+            if "servers" in parts:
+                compare_servers(Path(folder), plan, environment)
+            else:
+                result(measure(plan, environment, queries))
 
 
 def measure(plan: Path, environment: dict[str, str], queries: dict[str, int]) -> dict[str, object]:
