@@ -182,26 +182,3 @@ def test_no_page_needs_more_than_12_queries_with_2000_open_issues(page, workspac
         costs[name] = len(queries)
 
     assert max(costs.values()) <= 12, costs
-
-
-@pytest.mark.parametrize("name", ["issues", "bundles", "history", "at_risk", "search", "workspaces", "members"])
-def test_queries_do_not_grow_with_the_rows(page, workspace, team, name):
-    from django.db import transaction
-
-    from issues.audit import Event, Verb, record
-
-    def grow(count):
-        factories.many_issues(workspace, count)
-        with transaction.atomic():
-            record(team.pk, factories.OPERATOR, [Event(Verb.ISSUE_OPENED, label="x")] * count)
-
-    def cost():
-        with CaptureQueriesContext(connection) as queries:
-            assert page(name, **({"q": "bulk"} if name == "search" else {})).status_code == 200
-        return len(queries)
-
-    grow(1)
-    few = cost()
-    grow(29)
-
-    assert cost() == few
