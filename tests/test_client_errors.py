@@ -144,6 +144,13 @@ def test_bad_answers_are_errors_in_bounded_time(sandbox, client_for, kind, error
     assert caught.value.retryable
 
 
+def test_a_huge_answer_that_does_not_say_so_ends_at_the_bound(sandbox, client_for):
+    sandbox.control.fault("huge", bytes=50_000_000, announced=False)
+
+    with pytest.raises(UnreadableAnswerError):
+        client_for(sandbox).me()
+
+
 def test_refused_connection_was_not_sent(client_for):
     client = TokPortalClient(
         base_url="http://127.0.0.1:9", api_key="sk_x", budget=LocalBudget(1000), lane=Lane.INTERACTIVE, timeouts=SHORT

@@ -147,7 +147,14 @@ class ApiHandler(Handler):
         elif kind == "malformed":
             self.send_bytes(status, content[: len(content) // 2], typed)
         elif kind == "huge":
-            self.send_bytes(status, b'{"data": "' + b"x" * int(params.get("bytes", 50_000_000)) + b'"}', typed)
+            huge = b'{"data": "' + b"x" * int(params.get("bytes", 50_000_000)) + b'"}'
+            if params.get("announced", True):
+                self.send_bytes(status, huge, typed)
+                return
+            self.skip_body()
+            self.connection.sendall(f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n\r\n".encode())
+            self.close_connection = True
+            self.connection.sendall(huge)
         elif kind in {"truncated", "reset_during"}:
             self.skip_body()
             self.send_response(status)

@@ -18,7 +18,7 @@ after the effect (the request is acted on)
   truncated       a Content-Length that is longer than the body
   malformed       broken JSON
   html            a proxy's page with status 200
-  huge            bytes: an answer of that size
+  huge            bytes: an answer of that size; announced: whether it says so before (true)
   missing_fields, null_fields, wrong_types, unknown_enums, new_fields, duplicate_ids   the answer's objects changed
   total_pages     value: the listing lies about its pages
   shift_listing   by: entries move between pages

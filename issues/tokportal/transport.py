@@ -220,11 +220,15 @@ def _environment_of(session: requests.Session, url: str) -> Any:
 
 
 def _read_all(response: requests.Response, until: float) -> bytes:
+    too_large = UnreadableAnswerError("an answer of over 16 MiB", status=response.status_code)
+    announced = response.headers.get("Content-Length", "")
+    if announced.isdecimal() and int(announced) > MAX_ANSWER_BYTES:
+        raise too_large
     content = bytearray()
     for chunk in response.iter_content(CHUNK_BYTES):
         content += chunk
         if len(content) > MAX_ANSWER_BYTES:
-            raise UnreadableAnswerError("an answer of over 16 MiB", status=response.status_code)
+            raise too_large
         if time.monotonic() > until:
             raise LostAnswerError("the answer took too long", status=response.status_code)
     return bytes(content)

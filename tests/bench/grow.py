@@ -32,7 +32,7 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "reset_before"}, {"kind": "reset_after"}, {"kind": "reset_during"}, {"kind": "timeout_after", "seconds": 8},
     {"kind": "reset_after", "method": "POST", "path": "fix-download"}, {"kind": "truncated"}, {"kind": "malformed"},
     {"kind": "html"}, {"kind": "missing_fields"}, {"kind": "null_fields"}, {"kind": "unknown_enums"}, {"kind": "shift_listing", "by": 3},
-    {"kind": "timeout_before", "seconds": 8, "method": "POST", "path": "fix-download"}, {"kind": "huge", "bytes": 80_000_000},
+    {"kind": "timeout_before", "seconds": 8, "method": "POST", "path": "fix-download"}, {"kind": "huge", "bytes": 80_000_000, "announced": False},
 )  # fmt: skip
 
 
