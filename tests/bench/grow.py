@@ -12,7 +12,9 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import requests
@@ -25,6 +27,7 @@ WORKSPACES, BUNDLES, RATE = 8, 60, 240
 SECONDS = int(os.environ.get("SECONDS", "60"))
 SOAK_SECONDS = int(os.environ.get("SOAK_SECONDS", "600"))
 FAULT_EVERY = 5.0
+WATCHED = ("web", "worker-steady")  # whose memory is told
 GOOD = "https://cdn.example.com/ok.mp4"
 FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "status", "status": 500}, {"kind": "status", "status": 503, "headers": {"Retry-After": "2"}},
@@ -252,45 +255,65 @@ def judge(team: Any, control: Any, visitors: Visitors) -> dict[str, Any]:
     }
 
 
-def restart() -> dict[str, Any]:
-    """Workers, beat and web are replaced one after the other, twice, while people work."""
+@dataclass
+class AtWork:
+    """A team at work on a site of its own: web, beat, workers; members who click and one who repairs."""
+
+    team: Any
+    control: Any
+    group: Any
+    visitors: Visitors
+
+    def end(self) -> dict[str, Any]:
+        """Everybody stops; what must be true now. Says what went wrong, with the server's words."""
+        self.visitors.stop()
+        self.control.clear_faults()
+        verdict = judge(self.team, self.control, self.visitors)
+        for text in self.visitors.wrong[:5]:
+            say(f"  WRONG {text}")
+        if self.visitors.wrong:
+            log = (self.group.log_dir / "web.log").read_text(errors="replace")
+            say(log[log.find("Traceback") :][:6000])
+        return verdict
+
+
+@contextmanager
+def at_work(name: str, *, workers: Sequence[str], members: int, **sandbox: object) -> Iterator[AtWork]:
     from issues.models import User
 
-    with sandbox_process(bundles=40, videos=600, flagged=60, rate=3000, latency=20, fix_seconds=0.3) as (
-        base_url,
-        control,
-    ):
-        team, workspaces = connect("Restart", base_url, control, 1)
-        user, port = User.objects.get(email="restart-0@bench.example"), free_port()
-        with (
-            deployed() as environment,
-            process_group(**environment, TOKDASH_SITE_URL=f"http://127.0.0.1:{port}") as group,
-        ):
+    port = free_port()
+    origin = f"http://127.0.0.1:{port}"
+    with sandbox_process(**sandbox, latency=20, fix_seconds=0.3) as (base_url, control):
+        team, workspaces = connect(name, base_url, control, 1)
+        user = User.objects.get(email=f"{name.lower()}-0@bench.example")
+        with deployed() as environment, process_group(**environment, TOKDASH_SITE_URL=origin) as group:
             start_web(group, port)
-            for name in ("worker-0", "worker-1"):
-                worker(group, name)
+            for worker_name in workers:
+                worker(group, worker_name)
             celery(group, "beat", "beat", "-s", str(group.log_dir / "beat"), "-l", "ERROR")
             wait_for(lambda: all_looked(workspaces), 90, "the first look is complete")
-            visitors = Visitors(f"http://127.0.0.1:{port}", team, user, 3).start()
-            began = time.monotonic()
-            for _ in range(2):
-                time.sleep(5)
-                for name in ("worker-0", "worker-1"):
-                    old = group.running.pop(name)
-                    worker(group, name)
-                    old.send_signal(signal.SIGTERM)
-                    old.wait(60)
-                old = group.running.pop("beat")
-                celery(group, "beat", "beat", "-s", str(group.log_dir / f"beat-{time.monotonic()}"), "-l", "ERROR")
+            yield AtWork(team, control, group, Visitors(origin, team, user, members).start())
+
+
+def restart() -> dict[str, Any]:
+    """Workers, beat and web are replaced one after the other, twice, while people work."""
+    workers = ("worker-0", "worker-1")
+    with at_work("Restart", workers=workers, members=3, bundles=40, videos=600, flagged=60, rate=3000) as site:
+        group, began = site.group, time.monotonic()
+        for _ in range(2):
+            time.sleep(5)
+            for name in workers:
+                old = group.running.pop(name)
+                worker(group, name)
                 old.send_signal(signal.SIGTERM)
-                old.wait(30)
-                group.running["web"].send_signal(signal.SIGHUP)  # granian replaces its workers one after the other
-                time.sleep(8)
-            visitors.stop()
-            found = {"seconds": time.monotonic() - began, **judge(team, control, visitors)}
-        for text in visitors.wrong[:5]:
-            say(f"  WRONG {text}")
-        return found
+                old.wait(60)
+            old = group.running.pop("beat")
+            celery(group, "beat", "beat", "-s", str(group.log_dir / f"beat-{time.monotonic()}"), "-l", "ERROR")
+            old.send_signal(signal.SIGTERM)
+            old.wait(30)
+            group.running["web"].send_signal(signal.SIGHUP)  # granian replaces its workers one after the other
+            time.sleep(8)
+        return {"seconds": time.monotonic() - began, **site.end()}
 
 
 # --- A soak ---------------------------------------------------------------------------------------------------
@@ -304,76 +327,48 @@ def memory_mb(process: Any) -> float:
 
 
 def soak() -> dict[str, Any]:
-    """Minutes of work with a fault every five seconds: TokPortal's, a killed worker, an emptied Redis, a web reload."""
+    """Minutes of work with a fault every five seconds: one of TokPortal's, a killed worker, or an emptied Redis."""
     import redis
     from django.conf import settings
 
-    from issues.models import User
-
-    chance, faults = random.Random(11), Counter()
-    with sandbox_process(bundles=60, videos=900, flagged=20, rate=1200, latency=20, fix_seconds=0.3) as (
-        base_url,
-        control,
-    ):
-        team, workspaces = connect("Soak", base_url, control, 1)
-        user, port, stopped = User.objects.get(email="soak-0@bench.example"), free_port(), threading.Event()
-        with (
-            deployed() as environment,
-            process_group(**environment, TOKDASH_SITE_URL=f"http://127.0.0.1:{port}") as group,
-        ):
-            start_web(group, port)
-            for name in ("worker-steady", "worker-doomed"):
-                worker(group, name)
-            celery(group, "beat", "beat", "-s", str(group.log_dir / "beat"), "-l", "ERROR")
-            wait_for(lambda: all_looked(workspaces), 90, "the first look is complete")
-            visitors = Visitors(f"http://127.0.0.1:{port}", team, user, 2).start()
-            flags = threading.Thread(target=flag_on, args=(control, stopped, 2.0), daemon=True)
-            flags.start()
-            began, samples = time.monotonic(), []
-            while time.monotonic() - began < SOAK_SECONDS:
-                time.sleep(FAULT_EVERY)
-                kind = chance.choice(("tokportal",) * 8 + ("kill", "redis"))
-                faults[kind] += 1
-                if kind == "tokportal":
-                    control.fault(**chance.choice(FAULTS))
-                elif kind == "kill":
-                    group.running.pop("worker-doomed").kill()
-                    worker(group, "worker-doomed")
-                elif settings.CELERY_BROKER_URL.startswith("redis"):
-                    redis.Redis.from_url(settings.CELERY_BROKER_URL).flushdb()
-                samples.append({name: memory_mb(group.running[name]) for name in ("web", "worker-steady")})
-                if len(samples) % 12 == 0:
-                    say(
-                        f"  {time.monotonic() - began:4.0f} s  "
-                        + "  ".join(f"{name} {mb:.1f} MB" for name, mb in samples[-1].items())
-                    )
-                if ended := group.ended():
-                    raise RuntimeError(group.tail(ended))
-            stopped.set()
-            visitors.stop()
-            control.clear_faults()
-            verdict = judge(team, control, visitors)
-            for text in visitors.wrong[:5]:
-                say(f"  WRONG {text}")
-            if visitors.wrong:
-                log = (group.log_dir / "web.log").read_text(errors="replace")
-                say(log[log.find("Traceback") :][:6000])
-    third = max(len(samples) // 3, 1)
-    growth = {
-        name: (
-            statistics.median(sample[name] for sample in samples[-third:])
-            / statistics.median(sample[name] for sample in samples[third : 2 * third])
-            - 1
-        )
-        * 100
-        for name in ("web", "worker-steady")
-    }
+    chance, faults, samples, stopped = random.Random(11), Counter[str](), [], threading.Event()
+    workers = ("worker-steady", "worker-doomed")
+    with at_work("Soak", workers=workers, members=2, bundles=60, videos=900, flagged=20, rate=1200) as site:
+        group = site.group
+        threading.Thread(target=flag_on, args=(site.control, stopped, 2.0), daemon=True).start()
+        began = time.monotonic()
+        while time.monotonic() - began < SOAK_SECONDS:
+            time.sleep(FAULT_EVERY)
+            kind = chance.choice(("tokportal",) * 8 + ("kill", "redis"))
+            faults[kind] += 1
+            if kind == "tokportal":
+                site.control.fault(**chance.choice(FAULTS))
+            elif kind == "kill":
+                group.running.pop("worker-doomed").kill()
+                worker(group, "worker-doomed")
+            elif settings.CELERY_BROKER_URL.startswith("redis"):
+                redis.Redis.from_url(settings.CELERY_BROKER_URL).flushdb()
+            samples.append({name: memory_mb(group.running[name]) for name in WATCHED})
+            if len(samples) % 12 == 0:
+                told = "  ".join(f"{name} {mb:.1f} MB" for name, mb in samples[-1].items())
+                say(f"  {time.monotonic() - began:4.0f} s  {told}")
+            if ended := group.ended():
+                raise RuntimeError(group.tail(ended))
+        stopped.set()
+        verdict = site.end()
+    growth = {name: growth_percent([sample[name] for sample in samples]) for name in WATCHED}
     return {
         "seconds": SOAK_SECONDS, "faults": sum(faults.values()), **{f"faults_{name}": count for name, count in faults.items()},
         **verdict, "web_mb": samples[-1]["web"], "worker_mb": samples[-1]["worker-steady"],
         **{f"growth_percent_{name}": value for name, value in growth.items()},
         "memory_growth_percent": max(growth.values()),
     }  # fmt: skip
+
+
+def growth_percent(values: list[float]) -> float:
+    """The last third beside the middle one, both by their median: the first one warms up."""
+    third = max(len(values) // 3, 1)
+    return (statistics.median(values[-third:]) / statistics.median(values[third : 2 * third]) - 1) * 100
 
 
 def main(wanted_parts: list[str]) -> None:
