@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from issues.enums import UNRESOLVED, IssueState, VerdictClass
-from issues.models import Mention
+from issues.models import Bundle, Membership, Mention, Video
 
 MAX_TEXT = 100
 
@@ -99,8 +99,8 @@ class IssueFilters:
     def in_tab(self, tab: str) -> "IssueFilters":
         return replace(self, tab=tab)
 
-    def condition(self, user_id: int, now: datetime) -> Q:
-        """The rows that the filters name, without the tab. `user_id`: who "me" is."""
+    def condition(self, membership: Membership, now: datetime) -> Q:
+        """The rows of the member's team that the filters name, without the tab; "me" is the member."""
         found = Q()
         if self.workspace:
             found &= Q(workspace__name=self.workspace)
@@ -115,28 +115,31 @@ class IssueFilters:
         if self.host:
             found &= Q(host=self.host)
         if self.who == "called":
-            found &= Q(pk__in=Mention.objects.filter(user=user_id).values("issue"))
+            found &= Q(pk__in=Mention.objects.filter(user=membership.user_id).values("issue"))
         elif self.who == "nobody":
             found &= Q(assignee=None)
         elif self.who:
-            found &= Q(assignee=user_id if self.who == "me" else int(self.who))
+            found &= Q(assignee=membership.user_id if self.who == "me" else int(self.who))
         if self.due == "late":
             found &= Q(deadline__lt=now)
         elif self.due == "today":
             end = timezone.localtime(now).replace(hour=23, minute=59, second=59, microsecond=999999)
             found &= Q(deadline__lte=end)
         for word in self.text.split()[:6]:
-            found &= text_condition(word)
+            found &= text_condition(membership.team_id, word)
         return found
 
 
-def text_condition(word: str) -> Q:
-    """Issues in which a word occurs (names, references, comment, host), or whose bundle's id begins with it."""
+def text_condition(team_id: int, word: str) -> Q:
+    """A team's issues with a word (in names, references, comment, host), or whose bundle's id begins with it."""
     found = Q(words__contains=word.lower())
     if not word.isascii():
         found |= Q(words__icontains=word)  # SQLite makes only ASCII letters small
     if _MAYBE_AN_ID.fullmatch(word):
-        found |= Q(video__bundle__tokportal_id__istartswith=word)
+        # Asked for apart: joined to each issue, it would be compared with all of them.
+        begins = Q(tokportal_id__startswith=word) | Q(tokportal_id__startswith=word.lower())
+        bundles = Bundle.objects.filter(begins, workspace__team=team_id).order_by()
+        found |= Q(video__in=Video.objects.filter(bundle__in=bundles).order_by().values("pk"))
     return found
 
 

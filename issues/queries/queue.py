@@ -73,15 +73,15 @@ CALLED = (gettext_noop("Where I am called"), IssueFilters(tab="all", who="called
 
 def list_issues(membership: Membership, filters: IssueFilters, *, after: str = "") -> IssueList:
     """The queue: unresolved ones by deadline, the most urgent first; others by when they ended."""
-    now, user = timezone.now(), membership.user_id
+    now = timezone.now()
     base = Issue.objects.filter(team=membership.team)
-    narrowed = filters.condition(user, now)
+    narrowed = filters.condition(membership, now)
     saved = saved_views_of(membership)
     offered = [
         *((gettext(name), found, None) for name, found in (*BUILT_IN, CALLED)),
         *((view.name, IssueFilters.read(view.query), view) for view in saved),
     ]
-    counts = _counts(membership.team_id, filters, narrowed, [found for _, found, _ in offered], user, now)
+    counts = _counts(membership, filters, narrowed, [found for _, found, _ in offered], now)
     views = [
         View(
             name,
@@ -105,18 +105,17 @@ def list_issues(membership: Membership, filters: IssueFilters, *, after: str = "
 
 
 def _counts(
-    team: int,
+    membership: Membership,
     filters: IssueFilters,
     narrowed: Q,
     views: Sequence[IssueFilters],
-    user: int,
     now: datetime,
 ) -> dict[str, int]:
     """Of unresolved issues, which are few, all in one query; of those that have ended, each up to a bound."""
-    base = Issue.objects.filter(team=team)
+    base = Issue.objects.filter(team=membership.team_id)
     whole = {f"view_{number}": view for number, view in enumerate(views)}
     wanted = {f"tab_{name}": tab_condition(name, now) & narrowed for name in UNRESOLVED_TABS}
-    wanted |= {name: _whole(view, user, now) for name, view in whole.items() if view.tab in UNRESOLVED_TABS}
+    wanted |= {name: _whole(view, membership, now) for name, view in whole.items() if view.tab in UNRESOLVED_TABS}
     wanted |= {"asleep": tab_condition("snoozed", now), "unresolved": Q()}
     # Many views are a tab by another name: each condition is counted once.
     alias = {condition: f"n{number}" for number, condition in enumerate(dict.fromkeys(wanted.values()))}
@@ -124,10 +123,9 @@ def _counts(
     found = base.filter(state__in=UNRESOLVED).aggregate(**asked)
     counts = {name: int(found[alias[condition]]) for name, condition in wanted.items()}
     ended = {f"tab_{tab}": base.filter(tab_condition(tab, now), narrowed) for tab in ENDED_TABS}
-    ended |= {
-        name: base.filter(_whole(view, user, now)) for name, view in whole.items() if view.tab not in UNRESOLVED_TABS
-    }
-    counts |= bounded_counts(Team.objects.filter(pk=team), ended)
+    others = {name: view for name, view in whole.items() if view.tab not in UNRESOLVED_TABS}
+    ended |= {name: base.filter(_whole(view, membership, now)) for name, view in others.items()}
+    counts |= bounded_counts(Team.objects.filter(pk=membership.team_id), ended)
     counts["tab_all"] = min(sum(counts[f"tab_{name}"] for name in TABS if name != "all"), BOUND + 1)
     counts["unfiltered"] = counts[f"tab_{filters.tab}"]
     if filters.narrowed and filters.tab in UNRESOLVED_TABS:
@@ -138,8 +136,8 @@ def _counts(
     return counts
 
 
-def _whole(filters: IssueFilters, user: int, now: datetime) -> Q:
-    return tab_condition(filters.tab, now) & filters.condition(user, now)
+def _whole(filters: IssueFilters, membership: Membership, now: datetime) -> Q:
+    return tab_condition(filters.tab, now) & filters.condition(membership, now)
 
 
 def saved_views_of(membership: Membership) -> list[SavedView]:
@@ -151,7 +149,7 @@ def saved_views_of(membership: Membership) -> list[SavedView]:
 def matching_issues(membership: Membership, filters: IssueFilters) -> QuerySet[Issue]:
     """All unresolved issues that the filters name, most urgent first: what "all that match" means."""
     tab = filters.tab if filters.tab in UNRESOLVED_TABS else "open"
-    condition = _whole(filters.in_tab(tab), membership.user_id, timezone.now())
+    condition = _whole(filters.in_tab(tab), membership, timezone.now())
     found = Issue.objects.filter(condition, team=membership.team).select_related("video__bundle", "workspace")
     return found.order_by(F("deadline").asc(nulls_last=True), "pk")
 

@@ -44,7 +44,7 @@ def search(team: Team, text: str, *, limit: int) -> Found:
             | Q(video_url__icontains=word)
             | Q(bundle__title__icontains=word)
         )
-        in_issue &= text_condition(word)
+        in_issue &= text_condition(team.pk, word)
     # Unresolved ones first, by deadline; then the latest that ended.
     issues = list(
         Issue.objects.filter(in_issue, team=team)
