@@ -23,7 +23,7 @@ from issues.queries.pages import decode_cursor, encode_cursor
 PAGE_ROWS = 50
 # Where several filters meet no index fits, and the newest events are looked through first, window by window. A page
 # that took so long says how far back it has looked, and goes on from there on request.
-FIRST_WINDOW, WINDOW_GROWTH, PATIENCE_SECONDS = 5_000, 10, 0.04
+FIRST_WINDOW, WINDOW_GROWTH, PATIENCE_SECONDS = 20_000, 10, 0.04
 MAX_TEXT = 100
 
 

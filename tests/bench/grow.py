@@ -3,11 +3,13 @@
 Parts: `workers` (1, 2 and 4 of them, 8 workspaces), `restart`, `soak` (SOAK_SECONDS, 600 without it).
 """
 
+import json
 import os
 import random
 import re
 import signal
 import statistics
+import subprocess
 import sys
 import threading
 import time
@@ -19,10 +21,11 @@ from typing import Any
 
 import requests
 
-from tests.bench.ground import deployed, own_database, result, say, table
+from tests.bench.ground import ROOT, deployed, own_database, result, say, table
 from tests.bench.processes import celery, free_port, process_group, sandbox_process, worker
 
 PARTS = ("workers", "restart", "soak")
+WORKERS = ("workers-1", "workers-2", "workers-4")
 WORKSPACES, BUNDLES, RATE = 8, 60, 240
 SECONDS = int(os.environ.get("SECONDS", "60"))
 SOAK_SECONDS = int(os.environ.get("SOAK_SECONDS", "600"))
@@ -371,28 +374,41 @@ def growth_percent(values: list[float]) -> float:
     return (statistics.median(values[-third:]) / statistics.median(values[third : 2 * third]) - 1) * 100
 
 
-def main(wanted_parts: list[str]) -> None:
-    parts = wanted_parts or list(PARTS)
-    figures: dict[str, Any] = {}
-    for part in parts:
-        with own_database() as about:
-            say(f"{about}: {part}")
-            if part == "workers":
-                for count in (1, 2, 4):
-                    row = grow(count)
-                    table(
-                        f"{count} workers, two beats, {WORKSPACES} workspaces of {BUNDLES} bundles", list(row.items())
-                    )
-                    figures |= {
-                        f"delay_mean_s_{count}": row["delay_mean_s"],
-                        f"requests_per_s_{count}": row["requests_per_s"],
-                    }
+def measure(step: str) -> dict[str, float]:
+    """One step in a database of its own: its figures."""
+    with own_database() as about:
+        say(f"{about}: {step}")
+        part, _, count = step.partition("-")
+        if count:
+            row: dict[str, Any] = grow(int(count))
+            table(f"{count} workers, two beats, {WORKSPACES} workspaces of {BUNDLES} bundles", list(row.items()))
+            return {f"{name}_{count}": row[name] for name in ("delay_mean_s", "requests_per_s")}
+        row = {"restart": restart, "soak": soak}[part]()
+        table(part.capitalize(), list(row.items()))
+        names = ("fixes", "lost", "doubled", "wrong", *(("memory_growth_percent",) if part == "soak" else ()))
+        return {f"{part}_{name}": row[name] for name in names}
+
+
+def apart(step: str) -> dict[str, float]:
+    """The same in a process of its own: what one step leaves behind would be work for the workers of the next."""
+    command = [sys.executable, "-m", "tests.bench.grow", step]
+    figures: dict[str, float] = {}
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout or ():
+            if line.startswith("RESULT "):
+                figures = json.loads(line.removeprefix("RESULT "))
             else:
-                row = {"restart": restart, "soak": soak}[part]()
-                table(part.capitalize(), list(row.items()))
-                figures |= {f"{part}_{name}": row[name] for name in ("fixes", "lost", "doubled", "wrong")}
-                if part == "soak":
-                    figures["soak_memory_growth_percent"] = row["memory_growth_percent"]
+                say(line.rstrip("\n"))
+    if process.returncode:
+        raise SystemExit(process.returncode)
+    return figures
+
+
+def main(wanted_parts: list[str]) -> None:
+    steps = [step for part in wanted_parts or PARTS for step in (WORKERS if part == "workers" else (part,))]
+    figures: dict[str, float] = {}
+    for step in steps:
+        figures |= measure(step) if len(steps) == 1 else apart(step)
     result({name: round(value, 2) for name, value in figures.items()})
 
 
