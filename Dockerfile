@@ -16,8 +16,9 @@ RUN SECRET_KEY=build TOKDASH_FIELD_KEYS=MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw
 
 FROM python:3.13-slim
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-# glibc raises this by itself to 32 MiB, and then keeps what one large answer took, for each thread, for good.
-ENV MALLOC_MMAP_THRESHOLD_=131072
+# Threads come and go in a worker. glibc keeps a heap for each of sixteen, and raises by itself to 32 MiB what it never gives
+# back: memory would creep up to what each of them needed once.
+ENV MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=131072
 RUN useradd --create-home --uid 10001 tokdash && mkdir -p /app/var && chown tokdash /app/var
 WORKDIR /app
 COPY --from=build /venv /venv

@@ -60,7 +60,7 @@ def celery(group: Any, name: str, *arguments: str) -> None:
 
 def worker(group: Any, name: str, *, threads: int = 8) -> None:
     """A worker as the compose file starts it."""
-    group.environment |= {"MALLOC_MMAP_THRESHOLD_": "131072"}  # as in the image
+    group.environment |= {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072"}  # as in the image
     celery(
         group, name, "worker", "-P", "threads", "-c", str(threads), "-Q", "interactive,sync,links,maintenance",
         "-n", f"{name}@bench", "--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "WARNING",
