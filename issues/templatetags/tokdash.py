@@ -69,9 +69,10 @@ def _compiled() -> Jinja2:
     return cast("Jinja2", engines["jinja2"])
 
 
-def _chip(name: str, *args: str) -> SafeString:
+def _chip(name: str, *args: str) -> Any:
+    """What a macro gives is marked as safe by Jinja2 itself."""
     chips = _compiled().env.get_template("components/chips.html")
-    return SafeString(getattr(chips.module, name)(*args))
+    return getattr(chips.module, name)(*args)
 
 
 register.simple_tag(partial(_chip, "platform"), name="platform_chip")
