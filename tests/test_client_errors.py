@@ -144,6 +144,17 @@ def test_bad_answers_are_errors_in_bounded_time(sandbox, client_for, kind, error
     assert caught.value.retryable
 
 
+def test_of_a_huge_answer_that_says_so_nothing_is_read(sandbox, client_for, monkeypatch):
+    def read(*_):
+        raise AssertionError("it was read")
+
+    sandbox.control.fault("huge", bytes=50_000_000)
+    monkeypatch.setattr("requests.Response.iter_content", read)
+
+    with pytest.raises(UnreadableAnswerError):
+        client_for(sandbox).me()
+
+
 def test_a_huge_answer_that_does_not_say_so_ends_at_the_bound(sandbox, client_for):
     sandbox.control.fault("huge", bytes=50_000_000, announced=False)
 

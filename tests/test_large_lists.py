@@ -6,15 +6,15 @@ from datetime import timedelta
 
 import pytest
 from django.apps import apps
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from issues import tasks
-from issues.audit import Actor
+from issues.audit import Actor, Event, Verb, record
 from issues.enums import Origin
-from issues.models import Bundle, Channel, Hook, HookDelivery, Issue, Message, Team, WebhookEvent
-from issues.queries import counting
+from issues.models import AuditEvent, Bundle, Channel, Hook, HookDelivery, Issue, Message, Team, WebhookEvent
+from issues.queries import counting, history
 from issues.queries.counting import bounded_count, bounded_counts, count_text
 from issues.queries.pages import encode_cursor
 from issues.sealed import Secret
@@ -212,3 +212,37 @@ def test_a_cursor_that_is_not_ours_shows_the_first_page(page, workspace, parts):
 
     first = set(re.findall(r"entry-\d{3}", page(name, key).content.decode()))
     assert set(re.findall(r"entry-\d{3}", page(name, key, after=encode_cursor(*parts)).content.decode())) == first
+
+
+# --- Words of the history ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def long_history(team, owner, monkeypatch):
+    """Two teams with the same words in an old event, and more after it than are read before the index is asked."""
+    monkeypatch.setattr(history, "FIRST_WINDOW", 5)
+    other = factories.team("Other", factories.user("other@example.com"))
+    for mine in (team, other):
+        with transaction.atomic():
+            events = [Event(Verb.ISSUE_OPENED, label="Velo licence"), *[Event(Verb.ISSUE_OPENED, label="Kopi")] * 20]
+            record(mine.pk, SYNC, events)
+    return team
+
+
+@pytest.mark.parametrize(("words", "count"), [("licence", 1), ("velo lic", 1), ("velo kopi", 0), ("icence", 0)])
+def test_words_of_old_events_are_found_in_the_own_team_alone(page, long_history, words, count):
+    found = history.page_of(history.find_events(long_history, history.HistoryFilters(text=words)), "")
+
+    assert [line.label for line in found.rows] == ["Velo licence"] * count
+    assert all(line.event.team_id == long_history.pk for line in found.rows)
+
+
+def test_words_are_looked_up_in_their_index(long_history):
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite reads the events; PostgreSQL runs this")
+    # Without the team's number, for so few events another index would do; the words' own must fit what is asked.
+    found = AuditEvent.objects.filter(history._by_index(long_history, [["velo"], ["licence"]]))
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+
+    assert "event_by_team_words" in found.explain()
