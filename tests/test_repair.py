@@ -286,6 +286,40 @@ def test_the_at_risk_page_shows_what_will_break_and_takes_a_replacement(page, sw
     assert PreparedFix.objects.get().links == [GOOD]
 
 
+def test_what_was_prepared_can_be_withdrawn_when_the_link_has_come_back_to_life(page, calm_video, workspace, actor):
+    prepare(video=calm_video, links=[GOOD], actor=actor)
+    later = timezone.now() + timedelta(days=3)
+    for verdict_class, deadline in (("dead", later), ("ok", later), ("dead", timezone.now() - timedelta(days=3))):
+        Video.objects.filter(pk=calm_video.pk).update(
+            link_class=verdict_class, link_verdict="http_404", link_checked_at=timezone.now(), deadline=deadline
+        )
+        text = page("at_risk").content.decode()
+        assert text.count(reverse("video_withdraw", args=[workspace.team.slug, calm_video.pk])) == 1
+        assert ("no longer at risk" in text) is (verdict_class == "ok" or deadline != later)
+
+    withdraw(video=calm_video, actor=actor)
+    assert "no longer at risk" not in page("at_risk").content.decode()
+
+
+@pytest.mark.parametrize("how", ["a fix", "TokPortal"])
+def test_other_links_know_nothing_of_what_the_former_ones_showed(how, video_issue, actor, workspace, small_sandbox):
+    """Else a video that was just fixed is called at risk until its new link is looked at."""
+    looks = {"link_verdict": "http_404", "link_class": "dead", "link_checked_at": timezone.now()}
+    Video.objects.update(**looks)
+    if how == "a fix":
+        drive(submit_links(issue=video_issue, links=[GOOD], actor=actor))
+    else:
+        bundle, position = video_issue.video.bundle.tokportal_id, video_issue.video.position
+        small_sandbox.world.bundles[bundle].videos[position - 1].video_url = GOOD
+        sweep_workspace(workspace, actor=Actor.system(Origin.SYNC))
+    changed = Video.objects.filter(pk=video_issue.video_id)
+    assert changed.values("link_verdict", "link_class", "link_checked_at").get() == {
+        "link_verdict": "", "link_class": "", "link_checked_at": None,
+    }  # fmt: skip
+    others = Video.objects.exclude(pk=video_issue.video_id)
+    assert not others.exclude(**looks).exists()
+
+
 # --- After the sending, dry runs, presence -----------------------------------------------------------------
 
 

@@ -85,6 +85,10 @@ class Bundle(models.Model):
         return self.gone_at is not None or self.status in c.ENDED_STATUSES
 
 
+# What a video knows of links that nobody has looked at yet.
+UNLOOKED: dict[str, str | None] = {"link_verdict": "", "link_class": "", "link_checked_at": None}
+
+
 class Video(models.Model):
     """A slot at a position. `bundle` and `position` identify it for good."""
 
@@ -144,6 +148,12 @@ class Video(models.Model):
         """As of when the slot is known: the bundle's last answer speaks for every slot that was in it."""
         looks = [self.last_checked_at, None if self.missed_answers else self.bundle.last_checked_at]
         return max((look for look in looks if look), default=None)
+
+    def forget_link_look(self) -> list[str]:
+        """Its links are other ones than those that were looked at; returns the fields that were set."""
+        for name, value in UNLOOKED.items():
+            setattr(self, name, value)
+        return list(UNLOOKED)
 
     def first_link_look(self, now: datetime) -> datetime | None:
         """When its new or changed links are to be looked at; `None` for never."""

@@ -30,6 +30,7 @@ class AtRisk:
     total: int
     checked: int  # videos that are posted later and whose links were looked at
     waiting: int  # and those that were not yet
+    spare: list[RiskyVideo]  # no longer at risk, but a replacement waits for their flag: the latest first
 
 
 def _coming(team: Team) -> QuerySet[Video]:
@@ -67,4 +68,19 @@ def list_at_risk(team: Team, *, after: str = "") -> AtRisk:
         total,
         checked=coming.filter(link_checked_at__isnull=False).count(),
         waiting=coming.filter(link_checked_at=None, link_due_at__isnull=False).count(),
+        spare=_spare(team),
     )
+
+
+def _spare(team: Team) -> list[RiskyVideo]:
+    """A link may come back to life, or be changed at TokPortal; what was prepared stays where it can be withdrawn."""
+    prepared = (
+        PreparedFix.objects.filter(
+            team=team, used_at=None, withdrawn_at=None, video__download_issue=False, video__bundle__gone_at=None
+        )
+        .exclude(video__link_class__in=AT_RISK, video__deadline__gte=timezone.now())
+        .exclude(video__bundle__status__in=c.ENDED_STATUSES)
+        .select_related("video__bundle__workspace")
+        .order_by("-created_at")
+    )
+    return [RiskyVideo(row.video, row) for row in prepared[:PAGE_ROWS]]

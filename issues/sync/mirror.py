@@ -16,6 +16,7 @@ from issues.audit import Actor, record
 from issues.enums import UNRESOLVED
 from issues.models import Bundle, Issue, Video, Workspace
 from issues.models.bulk import insert_rows
+from issues.models.bundles import UNLOOKED
 from issues.sync.described import describe
 from issues.sync.hazard import Hazards
 from issues.sync.reconcile import (
@@ -157,11 +158,14 @@ def mirror_videos(bundle: Bundle, answer: VideoList, *, asked_at: datetime, acto
         videos = {} if is_first else {video.position: video for video in Video.objects.filter(bundle=bundle)}
         flagged_before = {video.position for video in videos.values() if video.download_issue}
         former_look, known_before = bundle.mirrored_at, set(videos)
-        new, changed, current = _upsert(bundle, videos, answer.videos, asked_at)
+        new, changed, relinked, current = _upsert(bundle, videos, answer.videos, asked_at)
         insert_rows(new, by="position")
         if changed:
             fields = sorted({name for _, names in changed for name in names})
             Video.objects.bulk_update([video for video, _ in changed], fields, batch_size=500)
+        if relinked:
+            # In a statement of its own: the links of the others may have been looked at since their rows were read.
+            Video.objects.filter(pk__in=[video.pk for video in relinked]).update(**UNLOOKED)
         back = [video.pk for video in current if video.missed_answers]
         if back:
             Video.objects.filter(pk__in=back).update(missed_answers=0)
@@ -257,11 +261,15 @@ def mirror_video(video: Video, payload: VideoPayload, *, asked_at: datetime) -> 
     Issues are not touched: whoever fixes decides about his. Part of the caller's transaction; `video` is locked
     (`lock_video`).
     """
+    former_links = video.links
     changed = _copy(payload, video, _VIDEO_FIELDS)
     video.last_checked_at = asked_at
     if not _LINK_FIELDS.isdisjoint(changed):
         video.link_due_at = video.first_link_look(asked_at)
-    video.save(update_fields=[*changed, "last_checked_at", "link_due_at"])
+    fields = [*changed, "last_checked_at", "link_due_at"]
+    if video.links != former_links:
+        fields += video.forget_link_look()
+    video.save(update_fields=fields)
     # What the bundle's last answer said is not the last word any more; the next look is worth having soon.
     Bundle.objects.filter(pk=video.bundle_id).update(answer_digest="", hurry_at=timezone.now())
     return changed
@@ -283,13 +291,15 @@ def _copy(payload: BundlePayload | VideoPayload, row: Bundle | Video, fields: It
 
 def _upsert(
     bundle: Bundle, known: dict[int, Video], payloads: Sequence[VideoPayload], asked_at: datetime
-) -> tuple[list[Video], list[tuple[Video, list[str]]], list[Video]]:
-    """(new, changed with the names of the fields, all that the answer may speak for)"""
+) -> tuple[list[Video], list[tuple[Video, list[str]]], list[Video], list[Video]]:
+    """(new, changed with the names of the fields, those of them with other links, all that the answer speaks for)"""
     new: list[Video] = []
     changed: list[tuple[Video, list[str]]] = []
+    relinked: list[Video] = []
     current: list[Video] = []
     for payload in payloads:
         video = known.get(payload.position)
+        former_links = video.links if video else []
         if video is None:
             video = Video(bundle=bundle, position=payload.position)
             _copy(payload, video, _VIDEO_FIELDS)
@@ -302,7 +312,10 @@ def _upsert(
             if bundle.can_be_flagged and not _LINK_FIELDS.isdisjoint(names):
                 video.link_due_at = video.first_link_look(asked_at)
                 names = [*names, "link_due_at"]
+            if video.links != former_links:
+                video.forget_link_look()
+                relinked.append(video)
             changed.append((video, names))
         video.bundle = bundle
         current.append(video)
-    return new, changed, current
+    return new, changed, relinked, current
