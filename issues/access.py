@@ -39,7 +39,8 @@ def load_membership(user: object, slug: str) -> Membership:
         raise Http404
     # How many teams the person has, for the switcher: most have one, and then there is nothing to switch to.
     others = Membership.objects.filter(user=OuterRef("user")).order_by().values("user").values(count=Count("pk"))
-    found = Membership.objects.select_related("team__audit_watch", "default_view").annotate(team_count=Subquery(others))
+    beside = ("team__audit_watch", "team__audit_head", "default_view")
+    found = Membership.objects.select_related(*beside).annotate(team_count=Subquery(others))
     membership = get_object_or_404(found, team__slug=slug, user=user)
     membership.user = user
     if membership.team.requires_two_factor and not is_mfa_enabled(user):

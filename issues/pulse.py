@@ -5,12 +5,14 @@ So the pages can tell that background work stands still, whatever the reason: no
 
 from datetime import datetime, timedelta
 
+from django.db.models import Subquery
 from django.utils import timezone
 
 from issues.models import Heartbeat
 
 QUEUES = ("interactive", "sync", "links", "maintenance")
 QUIET = timedelta(seconds=60)
+_BEATS = Heartbeat.objects.order_by("beat_at").values_list("beat_at", flat=True)
 
 
 def beat(queue: str) -> None:
@@ -23,5 +25,14 @@ def paused_since() -> datetime | None:
 
     An installation whose workers never ran has no heartbeat at all; what never began is not paused.
     """
-    oldest = Heartbeat.objects.order_by("beat_at").values_list("beat_at", flat=True).first()
+    return if_quiet(_BEATS.first())
+
+
+def if_quiet(oldest: datetime | None) -> datetime | None:
+    """The oldest beat, where it is too long ago."""
     return oldest if oldest is not None and timezone.now() - oldest > QUIET else None
+
+
+def oldest_beat() -> Subquery:
+    """The same beside rows that are asked for anyway."""
+    return Subquery(_BEATS[:1])

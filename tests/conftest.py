@@ -36,6 +36,7 @@ guards = importlib.import_module("issues.migrations.0006_guarded_evidence")
 
 def pytest_configure() -> None:
     settings.TOKDASH_NUDGES = False  # no broker: tests drive the work themselves
+    settings.KEPT_SECONDS = 0  # tests change rows past the history; test_kept.py keeps
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     settings.ACCOUNT_RATE_LIMITS = False

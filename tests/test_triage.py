@@ -15,7 +15,7 @@ from issues.members import change_role, remove_member
 from issues.models import AuditEvent, Issue, Mention, SavedView
 from issues.problems import Refusal
 from issues.queries.filters import IssueFilters
-from issues.queries.queue import find_clusters, following_issue, list_issues, matching_issues
+from issues.queries.queue import clusters_of, following_issue, list_issues, matching_issues
 from issues.sync.sweeps import sweep_workspace
 from issues.triage.assigning import assign
 from issues.triage.notes import called_in, note_seen, write_note
@@ -337,7 +337,7 @@ def test_what_fails_alike_is_one_cluster_with_one_plan(page, team, workspace, bo
         deadline=timezone.now() + timedelta(days=1),
     )  # fmt: skip
 
-    cluster = find_clusters(bobs)[0]
+    cluster = clusters_of(bobs.team)[0]
     assert (cluster.count, cluster.host) == (23, "cdn.example.com")
     said = text(page("issues"))
     assert "23 issues share cdn.example.com : their links expired 3 May" in said
@@ -351,7 +351,7 @@ def test_two_that_fail_alike_are_no_cluster(workspace, bobs):
     factories.many_issues(workspace, 2)
     Issue.objects.update(verdict="http_404", verdict_class="dead", host="cdn.example.com")
 
-    assert find_clusters(bobs) == []
+    assert clusters_of(bobs.team) == []
 
 
 def test_the_next_issue_is_the_one_behind_in_the_same_view(page, open_issues, bobs):

@@ -170,6 +170,13 @@ CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
 if "redis" in CACHES["default"]["BACKEND"].lower():
     CACHES["default"]["BACKEND"] = "tokdash.cache.SteadfastRedisCache"
     CACHES["default"]["OPTIONS"] = {"socket_connect_timeout": 0.25, "socket_timeout": 0.25}
+# Of this process alone, for what is cheaper to keep than to ask Redis for (issues.queries.kept, parts of pages).
+CACHES["own"] = {
+    "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+    "LOCATION": "own",
+    "OPTIONS": {"MAX_ENTRIES": 300},
+}
+KEPT_SECONDS = env.float("TOKDASH_KEPT_SECONDS", default=5.0)
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
 # --- People ------------------------------------------------------------------------------------------------

@@ -68,8 +68,10 @@ class Bundle(models.Model):
             models.Index(fields=["workspace", "hurry_at"], name="bundle_hurried", condition=Q(hurry_at__isnull=False)),
             # queries.bundles: the list of bundles by title
             models.Index(fields=["workspace", "title", "id"], name="bundle_by_title"),
-            # queries.queue.filter_choices reads it alone
+            # queries.queue.choices_of reads it alone
             models.Index(fields=["workspace", "platform", "country"], name="bundle_by_place"),
+            # queries.filters.text_condition: ids that begin with what was typed
+            models.Index(fields=["tokportal_id"], name="bundle_by_id", opclasses=["varchar_pattern_ops"]),
         ]
 
     def __str__(self) -> str:

@@ -1,8 +1,10 @@
 """The read side of the queue: its rows, tabs, views and clusters, each with a count that agrees with what it shows."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from django.db.models import Count, F, Min, Q, QuerySet
 from django.utils import timezone
@@ -13,6 +15,7 @@ from issues.links.verdicts import link_end
 from issues.models import Bundle, Issue, Membership, SavedView, Team, User, Workspace
 from issues.queries.counting import BOUND, bounded_count, bounded_counts
 from issues.queries.filters import ENDED_TABS, TABS, UNRESOLVED_TABS, IssueFilters, tab_condition
+from issues.queries.kept import kept
 from issues.queries.pages import Page
 from issues.queries.queue_rows import Row, page_of_rows
 
@@ -51,6 +54,7 @@ class IssueList:
     """A page of the queue with what stands around it."""
 
     page: Page[Row]
+    shown: str  # changes with what the rows show
     tabs: Sequence[Tab]
     views: Sequence[View]
     total: int  # in this tab, with the filters
@@ -73,71 +77,107 @@ CALLED = (gettext_noop("Where I am called"), IssueFilters(tab="all", who="called
 
 def list_issues(membership: Membership, filters: IssueFilters, *, after: str = "") -> IssueList:
     """The queue: unresolved ones by deadline, the most urgent first; others by when they ended."""
-    now = timezone.now()
-    base = Issue.objects.filter(team=membership.team)
-    narrowed = filters.condition(membership, now)
-    saved = saved_views_of(membership)
+    saved = kept(membership.team, ("views", membership.pk), partial(saved_views_of, membership))
     offered = [
         *((gettext(name), found, None) for name, found in (*BUILT_IN, CALLED)),
         *((view.name, IssueFilters.read(view.query), view) for view in saved),
     ]
-    counts = _counts(membership, filters, narrowed, [found for _, found, _ in offered], now)
+    counts = _counts(membership, filters, [(found, view) for _, found, view in offered])
     views = [
         View(
             name,
             found.address,
-            counts[f"view_{number}"],
+            counts[found],
             is_current=found == filters,
             is_default=view is not None and view.pk == membership.default_view_id,
             saved=view,
         )
-        for number, (name, found, view) in enumerate(offered)
+        for name, found, view in offered
         # Where nobody is called there is nothing to see.
-        if found != CALLED[1] or counts[f"view_{number}"] or filters.who == "called"
+        if found != CALLED[1] or counts[found] or filters.who == "called"
     ]
-    found = base.filter(tab_condition(filters.tab, now), narrowed)
-    page = page_of_rows(found, after, urgent_first=filters.tab in UNRESOLVED_TABS)
+    what = ("rows", filters.address, after, _seen_by(membership, [filters]))
+    page, shown = kept(membership.team, what, lambda: _read_page(membership, filters, after))
     tabs = [
-        Tab(gettext(label), filters.in_tab(name).address, counts[f"tab_{name}"], name == filters.tab)
+        Tab(gettext(label), filters.in_tab(name).address, counts[filters.in_tab(name)], name == filters.tab)
         for name, label in TABS.items()
     ]
-    return IssueList(page, tabs, views, counts[f"tab_{filters.tab}"], counts["unfiltered"], counts["asleep"])
+    return IssueList(
+        page,
+        shown,
+        tabs,
+        views,
+        total=counts[filters],
+        unfiltered=_unfiltered(membership, filters, counts),
+        snoozed=counts[IssueFilters(tab="snoozed")],
+    )
+
+
+def _read_page(membership: Membership, filters: IssueFilters, after: str) -> tuple[Page[Row], str]:
+    page = page_of_rows(_found_by(membership, filters), after, urgent_first=filters.tab in UNRESOLVED_TABS)
+    return page, hashlib.sha256(repr(page).encode()).hexdigest()
 
 
 def _counts(
-    membership: Membership,
-    filters: IssueFilters,
-    narrowed: Q,
-    views: Sequence[IssueFilters],
-    now: datetime,
-) -> dict[str, int]:
-    """Of unresolved issues, which are few, all in one query; of those that have ended, each up to a bound."""
-    base = Issue.objects.filter(team=membership.team_id)
-    whole = {f"view_{number}": view for number, view in enumerate(views)}
-    wanted = {f"tab_{name}": tab_condition(name, now) & narrowed for name in UNRESOLVED_TABS}
-    wanted |= {name: _whole(view, membership, now) for name, view in whole.items() if view.tab in UNRESOLVED_TABS}
-    wanted |= {"asleep": tab_condition("snoozed", now), "unresolved": Q()}
-    # Many views are a tab by another name: each condition is counted once.
-    alias = {condition: f"n{number}" for number, condition in enumerate(dict.fromkeys(wanted.values()))}
-    asked = {name: Count("pk", filter=condition or None) for condition, name in alias.items()}
-    found = base.filter(state__in=UNRESOLVED).aggregate(**asked)
-    counts = {name: int(found[alias[condition]]) for name, condition in wanted.items()}
-    ended = {f"tab_{tab}": base.filter(tab_condition(tab, now), narrowed) for tab in ENDED_TABS}
-    others = {name: view for name, view in whole.items() if view.tab not in UNRESOLVED_TABS}
-    ended |= {name: base.filter(_whole(view, membership, now)) for name, view in others.items()}
-    counts |= bounded_counts(Team.objects.filter(pk=membership.team_id), ended)
-    counts["tab_all"] = min(sum(counts[f"tab_{name}"] for name in TABS if name != "all"), BOUND + 1)
-    counts["unfiltered"] = counts[f"tab_{filters.tab}"]
-    if filters.narrowed and filters.tab in UNRESOLVED_TABS:
-        asleep = counts["asleep"]
-        counts["unfiltered"] = asleep if filters.tab == "snoozed" else counts["unresolved"] - asleep
-    elif filters.narrowed and not counts["unfiltered"]:  # said only where nothing matches
-        counts["unfiltered"] = bounded_count(base.filter(tab_condition(filters.tab, now)))
+    membership: Membership, filters: IssueFilters, views: Sequence[tuple[IssueFilters, SavedView | None]]
+) -> dict[IssueFilters, int]:
+    """How many issues each tab and each view shows. What is the same for the whole team is read for all together."""
+    tabs = [filters.in_tab(name) for name in (*UNRESOLVED_TABS, *ENDED_TABS)]
+    wanted = [*tabs, IssueFilters(), IssueFilters(tab="snoozed"), *(found for found, _ in views)]
+    own = {found for found, view in views if view and view.owner_id}
+    alike = [one for one in dict.fromkeys(wanted) if not one.is_personal and (one not in own or one in tabs)]
+    counts = _kept_counts(membership, alike, _read_counts)
+    counts |= _kept_counts(membership, [one for one in dict.fromkeys(wanted) if one not in counts], _read_own_counts)
+    counts[filters.in_tab("all")] = min(sum(counts[tab] for tab in tabs), BOUND + 1)
     return counts
+
+
+def _kept_counts(
+    membership: Membership,
+    wanted: Sequence[IssueFilters],
+    read: Callable[[Membership, Sequence[IssueFilters]], dict[IssueFilters, int]],
+) -> dict[IssueFilters, int]:
+    what = ("counts", [one.address for one in wanted], _seen_by(membership, wanted))
+    return kept(membership.team, what, lambda: read(membership, wanted))
+
+
+def _seen_by(membership: Membership, wanted: Iterable[IssueFilters]) -> tuple[object, ...]:
+    """What the rows of these filters depend on beside the filters: the member, and when his day ends."""
+    who = membership.pk if any(one.is_personal for one in wanted) else None
+    return who, timezone.get_current_timezone_name() if any(one.due == "today" for one in wanted) else ""
+
+
+def _read_counts(membership: Membership, wanted: Sequence[IssueFilters]) -> dict[IssueFilters, int]:
+    """Of unresolved issues, which are few, all in one query; of those that have ended, each up to a bound."""
+    now = timezone.now()
+    live = [one for one in wanted if one.tab in UNRESOLVED_TABS]
+    asked = {f"n{number}": Count("pk", filter=_whole(one, membership, now)) for number, one in enumerate(live)}
+    found = Issue.objects.filter(team=membership.team_id, state__in=UNRESOLVED).aggregate(**asked)
+    ended = [one for one in wanted if one.tab not in UNRESOLVED_TABS]
+    return {one: int(found[f"n{number}"]) for number, one in enumerate(live)} | _read_own_counts(membership, ended)
+
+
+def _read_own_counts(membership: Membership, wanted: Sequence[IssueFilters]) -> dict[IssueFilters, int]:
+    """Each up to a bound by an index of its own, in one query."""
+    asked = {f"n{number}": _found_by(membership, one) for number, one in enumerate(wanted)}
+    found = bounded_counts(Team.objects.filter(pk=membership.team_id), asked)
+    return {one: found[f"n{number}"] for number, one in enumerate(wanted)}
+
+
+def _unfiltered(membership: Membership, filters: IssueFilters, counts: Mapping[IssueFilters, int]) -> int:
+    """How many the tab has without the filters; of those that have ended only where nothing matches, and it is told."""
+    plain = IssueFilters(tab=filters.tab)
+    if plain in counts or counts[filters]:
+        return counts.get(plain, counts[filters])
+    return bounded_count(_found_by(membership, plain))
 
 
 def _whole(filters: IssueFilters, membership: Membership, now: datetime) -> Q:
     return tab_condition(filters.tab, now) & filters.condition(membership, now)
+
+
+def _found_by(membership: Membership, filters: IssueFilters) -> QuerySet[Issue]:
+    return Issue.objects.filter(_whole(filters, membership, timezone.now()), team=membership.team_id)
 
 
 def saved_views_of(membership: Membership) -> list[SavedView]:
@@ -189,11 +229,15 @@ class Cluster:
         return IssueFilters(host=self.host, cause=self.verdict).address
 
 
-def find_clusters(membership: Membership) -> list[Cluster]:
+def clusters_of(team: Team) -> list[Cluster]:
     """The largest groups of open issues whose links are bad in the same way at the same host. Two queries at most."""
+    return kept(team, "clusters", partial(_find_clusters, team))
+
+
+def _find_clusters(team: Team) -> list[Cluster]:
     now = timezone.now()
     bad = [VerdictClass.DEAD, VerdictClass.BLOCKED, VerdictClass.WRONG, VerdictClass.EXPIRING]
-    open_now = Issue.objects.filter(tab_condition("open", now), team=membership.team, verdict_class__in=bad)
+    open_now = Issue.objects.filter(tab_condition("open", now), team=team, verdict_class__in=bad)
     groups = list(
         open_now.filter(state=IssueState.OPEN)
         .exclude(host="")
@@ -224,11 +268,14 @@ class Choices:
     platforms: Sequence[str]
     countries: Sequence[str]
     people: Sequence[User]
-    verdicts: Sequence[tuple[str, str]] = field(default_factory=list)
 
 
-def filter_choices(team: Team, workspaces: Sequence[Workspace]) -> Choices:
+def choices_of(team: Team, workspaces: Sequence[Workspace]) -> Choices:
     """Two queries, whatever the number of issues: by the team's workspaces and their bundles, which are far fewer."""
+    return kept(team, "choices", partial(_read_choices, team, workspaces))
+
+
+def _read_choices(team: Team, workspaces: Sequence[Workspace]) -> Choices:
     keys = [workspace.pk for workspace in workspaces]
     pairs = set(Bundle.objects.filter(workspace__in=keys).order_by().values_list("platform", "country").distinct())
     return Choices(
@@ -236,7 +283,6 @@ def filter_choices(team: Team, workspaces: Sequence[Workspace]) -> Choices:
         platforms=sorted({platform for platform, _ in pairs if platform}),
         countries=sorted({country for _, country in pairs if country}),
         people=editors_of(team),
-        verdicts=[(value, str(label)) for value, label in VerdictClass.choices],
     )
 
 

@@ -9,6 +9,7 @@ from django import template
 from django.http import HttpRequest
 from django.template import Context, engines
 from django.template.backends.jinja2 import Jinja2
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
@@ -22,6 +23,7 @@ from issues.links.urls import host_of, is_web_link, shown_url
 from issues.queries.channels import trouble_of
 from issues.queries.counting import count_text
 from issues.queries.hooks import answer_of
+from issues.queries.kept import kept_text
 from issues.sync.troubles import sentence_of
 from issues.wording import (
     day_text,
@@ -58,11 +60,28 @@ def _icon(name: str, label: str) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def rows(context: Context, template: str, **given: object) -> SafeString:
-    """The rows of a long list, by a template of templates/jinja2 (see tokdash.jinja) that sees what this one sees."""
-    seen: dict[Any, Any] = context.flatten()
-    text = _compiled().env.get_template(template).render({**seen, **given})
+def rows(context: Context, template: str, keep: object = None, **given: object) -> SafeString:
+    """The rows of a long list, by a template of templates/jinja2 (see tokdash.jinja) that sees what this one sees.
+
+    `keep`: everything that it shows, where the same is shown again and again; times are told anew every ten seconds.
+    """
+
+    def render() -> str:
+        seen: dict[Any, Any] = context.flatten()
+        return _compiled().env.get_template(template).render({**seen, **given})
+
+    if keep is None:
+        text = render()
+    else:
+        told = get_language(), timezone.get_current_timezone_name(), int(timezone.now().timestamp() // 10)
+        text = kept_text((template, keep, told), render)
     return SafeString(text)  # nosec B703
+
+
+@register.simple_tag
+def unchanging(template: str) -> SafeString:
+    """A part that is the same for everybody but for its language."""
+    return SafeString(kept_text((template, get_language()), partial(render_to_string, template)))  # nosec B703
 
 
 def _compiled() -> Jinja2:

@@ -20,12 +20,14 @@ from django.utils.translation import get_language, gettext, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from issues.access import load_editor, load_membership, load_person, load_view
+from issues.enums import VerdictClass
 from issues.models import Membership, User
 from issues.problems import Refusal
 from issues.queries.filters import IssueFilters
 from issues.queries.freshness import Freshness, freshness_of, videos_checked
+from issues.queries.kept import kept
 from issues.queries.onboarding import first_steps
-from issues.queries.queue import IssueList, editors_of, filter_choices, find_clusters, list_issues, matching_issues
+from issues.queries.queue import IssueList, choices_of, clusters_of, editors_of, list_issues, matching_issues
 from issues.triage.assigning import MAX_AT_ONCE, assign
 from issues.triage.saved import choose_default, remove_view, save_view
 from issues.triage.snoozing import CHOICES, moment_of, snooze, wake
@@ -48,11 +50,12 @@ def issue_list(request: MemberRequest, team_slug: str) -> HttpResponse:
     filters = IssueFilters.parse(request.GET)
     context = _list_context(request.membership, filters, request.GET.get("after", ""))
     freshness = cast("Freshness", context["freshness"])
-    choices = filter_choices(request.membership.team, [entry.workspace for entry in freshness.workspaces])
+    choices = choices_of(request.membership.team, [entry.workspace for entry in freshness.workspaces])
     context |= {
         "choices": choices,
+        "verdict_choices": VerdictClass.choices,
         "steps": first_steps(request.membership, freshness, choices.people),
-        "clusters": find_clusters(request.membership) if filters.tab == "open" and not filters.host else [],
+        "clusters": clusters_of(request.membership.team) if filters.tab == "open" and not filters.host else [],
         **triage_context(choices.people),
     }
     return render_page(request, "issues/list.html", context)
@@ -73,13 +76,24 @@ def triage_context(people: Sequence[User]) -> dict[str, object]:
 
 
 def _list_context(membership: Membership, filters: IssueFilters, after: str) -> dict[str, object]:
-    freshness = freshness_of(membership.team)
+    freshness = kept(membership.team, "freshness", partial(freshness_of, membership.team))
     shown = list_issues(membership, filters, after=after)
+    picking = filters.tab in {"open", "snoozed"} and membership.can_edit
+    has_mine = any(row.assignee and row.assignee.pk == membership.user_id for row in shown.page.rows)
     return {
         "filters": filters,
         "after": after,
-        "picking": filters.tab in {"open", "snoozed"} and membership.can_edit,
+        "picking": picking,
         "list": shown,
+        # All that the rows show (templates/jinja2/issues/queue_rows.html).
+        "rows_show": (
+            membership.team.slug,
+            filters.address,
+            shown.shown,
+            picking,
+            len(freshness.workspaces) > 1,
+            membership.user_id if has_mine else None,
+        ),
         "freshness": freshness,
         "videos_checked": partial(videos_checked, membership.team),  # only where nothing is open is it told
         "etag": _fingerprint(membership, shown, freshness),
@@ -105,7 +119,7 @@ def _fingerprint(membership: Membership, shown: IssueList, freshness: Freshness)
     looks.append(("paused", bool(freshness.paused_since)))
     minute = int(timezone.now().timestamp() // 60)
     who = (membership.pk, membership.role, get_language(), timezone.get_current_timezone_name())
-    seen = (who, shown.page.rows, counts, views, looks, minute)
+    seen = (who, shown.shown, counts, views, looks, minute)
     return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
 
 
@@ -138,6 +152,8 @@ def issue_act(request: MemberRequest, team_slug: str) -> HttpResponse:
     if not request.htmx:
         messages.success(request, said)
         return _to(request, f"{reverse('issues', args=[team_slug])}?{filters.address}")
+    # Loaded again: what was just done is an event more (see issues.queries.kept).
+    request.membership = load_editor(request.user, team_slug)
     context = _list_context(request.membership, filters, request.POST.get("after", ""))
     response = render_page(request, "issues/_list.html", context)
     response["HX-Trigger"] = json.dumps({"acted": {"text": said}})

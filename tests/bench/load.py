@@ -98,7 +98,8 @@ def make_plan(folder: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def count_queries(plan: dict[str, Any]) -> dict[str, int]:
-    """The most queries of each kind of page, through the whole stack."""
+    """The most queries of each kind of page, through the whole stack, where nothing is kept of the page before."""
+    from django.core.cache import caches
     from django.db import connection
     from django.test import Client
     from django.test.utils import CaptureQueriesContext
@@ -109,6 +110,7 @@ def count_queries(plan: dict[str, Any]) -> dict[str, int]:
     for kind in KINDS:
         for path in member["paths"][kind]:
             client.get(path)
+            caches["own"].clear()
             with CaptureQueriesContext(connection) as captured:
                 answer = client.get(path)
             if answer.status_code != 200:
@@ -280,6 +282,14 @@ def measure(plan: Path, environment: dict[str, str], queries: dict[str, int]) ->
         )
         ours = drive(site.port, plan, 8, only="queue")["queue"]
         memory = site.memory_mb()
+    with process_group(**environment, TOKDASH_KEPT_SECONDS="0") as group:
+        unkept = Site(group)
+        unkept.start()
+        each_read = {kind: one_member(unkept, plan, kind) for kind in ("queue", "filters", "refresh")}
+        ours_read = drive(unkept.port, plan, 8, only="queue")["queue"]
+    table("One member, where each page is read anew (TOKDASH_KEPT_SECONDS=0)", [
+        (kind, rows_of(found)) for kind, found in each_read.items()
+    ])  # fmt: skip
     with_admin = {**environment, "DJANGO_SETTINGS_MODULE": "tests.bench.admin_settings"}
     collect_static(with_admin)  # its own files beside ours
     with process_group(**with_admin) as group:
@@ -291,6 +301,7 @@ def measure(plan: Path, environment: dict[str, str], queries: dict[str, int]) ->
         ("one member, inside the server", rows_of(admin_alone)),
         ("eight members, admin's list", rows_of(theirs)),
         ("eight members, our queue", rows_of(ours)),
+        ("eight members, our queue read anew for each page", rows_of(ours_read)),
         ("server", f"{memory:.0f} MB, first answer after {cold:.2f} s"),
     ])  # fmt: skip
     errors = sum(found["Aggregated"]["failures"] for found in (*levels.values(), paused))
@@ -300,6 +311,9 @@ def measure(plan: Path, environment: dict[str, str], queries: dict[str, int]) ->
         "history_p95_ms": round(alone["history"]["p95"], 1),
         "queue_queries": queries["queue"],
         "admin_ratio": round(ours["per_s"] / theirs["per_s"], 1),
+        "admin_ratio_unkept": round(ours_read["per_s"] / theirs["per_s"], 1),
+        "queue_unkept_p95_ms": round(each_read["queue"]["p95"], 1),
+        "filters_unkept_p95_ms": round(each_read["filters"]["p95"], 1),
         "users": max(LEVELS),
         "errors": int(errors),
         "filters_p95_ms": round(alone["filters"]["p95"], 1),
