@@ -21,6 +21,7 @@ from issues.models import (
     Issue,
     MediaFile,
     Membership,
+    Mention,
     SavedView,
     Team,
     User,
@@ -40,12 +41,20 @@ def load_membership(user: object, slug: str) -> Membership:
     # How many teams the person has, for the switcher: most have one, and then there is nothing to switch to.
     others = Membership.objects.filter(user=OuterRef("user")).order_by().values("user").values(count=Count("pk"))
     beside = ("team__audit_watch", "team__audit_head", "default_view")
-    found = Membership.objects.select_related(*beside).annotate(team_count=Subquery(others))
+    found = Membership.objects.select_related(*beside).annotate(
+        team_count=Subquery(others), called_count=called_count()
+    )
     membership = get_object_or_404(found, team__slug=slug, user=user)
     membership.user = user
     if membership.team.requires_two_factor and not is_mfa_enabled(user):
         raise SecondFactorMissing(membership.team.name)
     return membership
+
+
+def called_count() -> Subquery:
+    """For memberships: in how many issues of the team notes call the person."""
+    mentions = Mention.objects.filter(user=OuterRef("user"), issue__team=OuterRef("team")).order_by().values("user")
+    return Subquery(mentions.values(count=Count("issue", distinct=True)))
 
 
 def load_editor(user: object, slug: str) -> Membership:

@@ -23,6 +23,7 @@ from issues.queries.kept import kept
 from issues.queries.queue import list_issues
 from issues.sync.sweeps import sweep_workspace
 from issues.templatetags.tokdash import unchanging
+from issues.triage.notes import note_seen, write_note
 from issues.triage.presence import note_presence
 from tests import factories
 from tests.reading import text
@@ -77,6 +78,17 @@ def test_what_is_done_is_shown_at_once(page, swept, as_user, alice, bob, team):
     assert whose(his.get(url), issue) == bob.get_full_name()
     assert "Mine 1" in text(page("issues"))
     assert "Mine 0" in text(his.get(url))
+
+
+def test_a_call_that_was_seen_is_gone_at_once(page, video_issue, alice, bob, team):
+    """Opening an issue is no event, but one's own doing."""
+    write_note(team=team, text="@BobEditor, is this right?", actor=Actor.person(alice, Origin.PAGE), issue=video_issue)
+    for _ in range(2):
+        assert whose(page("issues", state="all", who="called"), video_issue)
+        assert "Where I am called 1" in text(page("issues"))
+    note_seen(issue=video_issue, user=bob)
+    assert whose(page("issues", state="all", who="called"), video_issue) is None
+    assert "Where I am called" not in text(page("issues"))
 
 
 def test_what_the_looks_find_is_shown_at_once(page, swept, workspace, small_sandbox):

@@ -96,11 +96,6 @@ class IssueFilters:
         """Whether anything but the tab narrows the list."""
         return bool(self.query)
 
-    @property
-    def is_personal(self) -> bool:
-        """Whether it shows each member something else."""
-        return self.who in {"me", "called"}
-
     def in_tab(self, tab: str) -> "IssueFilters":
         return replace(self, tab=tab)
 

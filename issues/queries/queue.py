@@ -1,7 +1,7 @@
 """The read side of the queue: its rows, tabs, views and clusters, each with a count that agrees with what it shows."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -96,8 +96,9 @@ def list_issues(membership: Membership, filters: IssueFilters, *, after: str = "
         # Where nobody is called there is nothing to see.
         if found != CALLED[1] or counts[found] or filters.who == "called"
     ]
-    what = ("rows", filters.address, after, _seen_by(membership, [filters]))
-    page, shown = kept(membership.team, what, lambda: _read_page(membership, filters, after))
+    read = partial(_read_page, membership, filters, after)
+    what = ("rows", after, *_seen_by(membership, [filters]))
+    page, shown = read() if filters.who == "called" else kept(membership.team, what, read)
     tabs = [
         Tab(gettext(label), filters.in_tab(name).address, counts[filters.in_tab(name)], name == filters.tab)
         for name, label in TABS.items()
@@ -121,30 +122,31 @@ def _read_page(membership: Membership, filters: IssueFilters, after: str) -> tup
 def _counts(
     membership: Membership, filters: IssueFilters, views: Sequence[tuple[IssueFilters, SavedView | None]]
 ) -> dict[IssueFilters, int]:
-    """How many issues each tab and each view shows. What is the same for the whole team is read for all together."""
+    """How many issues each tab and each view shows: what is the same for the whole team, what is the member's own, and
+    where he is called, which is never kept: opening an issue is no event, and takes it from there."""
     tabs = [filters.in_tab(name) for name in (*UNRESOLVED_TABS, *ENDED_TABS)]
     wanted = [*tabs, IssueFilters(), IssueFilters(tab="snoozed"), *(found for found, _ in views)]
     own = {found for found, view in views if view and view.owner_id}
-    alike = [one for one in dict.fromkeys(wanted) if not one.is_personal and (one not in own or one in tabs)]
-    counts = _kept_counts(membership, alike, _read_counts)
-    counts |= _kept_counts(membership, [one for one in dict.fromkeys(wanted) if one not in counts], _read_own_counts)
+    alike: list[IssueFilters] = []
+    his: list[IssueFilters] = []
+    called: list[IssueFilters] = []
+    for one in dict.fromkeys(wanted):
+        kind = called if one.who == "called" else his if one.who == "me" or (one in own and one not in tabs) else alike
+        kind.append(one)
+    counts = {CALLED[1]: membership.called_count or 0} if hasattr(membership, "called_count") else {}
+    for some, read in ((alike, _read_counts), (his, _read_each)):
+        what = ("counts", *_seen_by(membership, some))
+        counts |= kept(membership.team, what, partial(read, membership, some))
+    counts |= _read_each(membership, [one for one in called if one not in counts])
     counts[filters.in_tab("all")] = min(sum(counts[tab] for tab in tabs), BOUND + 1)
     return counts
 
 
-def _kept_counts(
-    membership: Membership,
-    wanted: Sequence[IssueFilters],
-    read: Callable[[Membership, Sequence[IssueFilters]], dict[IssueFilters, int]],
-) -> dict[IssueFilters, int]:
-    what = ("counts", [one.address for one in wanted], _seen_by(membership, wanted))
-    return kept(membership.team, what, lambda: read(membership, wanted))
-
-
-def _seen_by(membership: Membership, wanted: Iterable[IssueFilters]) -> tuple[object, ...]:
-    """What the rows of these filters depend on beside the filters: the member, and when his day ends."""
-    who = membership.pk if any(one.is_personal for one in wanted) else None
-    return who, timezone.get_current_timezone_name() if any(one.due == "today" for one in wanted) else ""
+def _seen_by(membership: Membership, wanted: Sequence[IssueFilters]) -> tuple[object, ...]:
+    """All that the rows of these filters depend on: "me" is the member, and "today" ends where he is."""
+    who = membership.user_id if any(one.who == "me" for one in wanted) else None
+    zone = timezone.get_current_timezone_name() if any(one.due == "today" for one in wanted) else ""
+    return [one.address for one in wanted], who, zone
 
 
 def _read_counts(membership: Membership, wanted: Sequence[IssueFilters]) -> dict[IssueFilters, int]:
@@ -154,10 +156,10 @@ def _read_counts(membership: Membership, wanted: Sequence[IssueFilters]) -> dict
     asked = {f"n{number}": Count("pk", filter=_whole(one, membership, now)) for number, one in enumerate(live)}
     found = Issue.objects.filter(team=membership.team_id, state__in=UNRESOLVED).aggregate(**asked)
     ended = [one for one in wanted if one.tab not in UNRESOLVED_TABS]
-    return {one: int(found[f"n{number}"]) for number, one in enumerate(live)} | _read_own_counts(membership, ended)
+    return {one: int(found[f"n{number}"]) for number, one in enumerate(live)} | _read_each(membership, ended)
 
 
-def _read_own_counts(membership: Membership, wanted: Sequence[IssueFilters]) -> dict[IssueFilters, int]:
+def _read_each(membership: Membership, wanted: Sequence[IssueFilters]) -> dict[IssueFilters, int]:
     """Each up to a bound by an index of its own, in one query."""
     asked = {f"n{number}": _found_by(membership, one) for number, one in enumerate(wanted)}
     found = bounded_counts(Team.objects.filter(pk=membership.team_id), asked)
