@@ -1,5 +1,6 @@
 """Who may see and do what. Loading an object is the permission check: outsiders get 404, too low a role 403."""
 
+from functools import cache
 from uuid import UUID
 
 from allauth.mfa.utils import is_mfa_enabled
@@ -38,23 +39,23 @@ def load_membership(user: object, slug: str) -> Membership:
     """The user's membership in the team. Raises Http404 for everybody else: other teams do not exist."""
     if not isinstance(user, User) or not user.is_active:
         raise Http404
-    # How many teams the person has, for the switcher: most have one, and then there is nothing to switch to.
-    others = Membership.objects.filter(user=OuterRef("user")).order_by().values("user").values(count=Count("pk"))
-    beside = ("team__audit_watch", "team__audit_head", "default_view")
-    found = Membership.objects.select_related(*beside).annotate(
-        team_count=Subquery(others), called_count=called_count()
-    )
-    membership = get_object_or_404(found, team__slug=slug, user=user)
+    membership = get_object_or_404(_memberships(), team__slug=slug, user=user)
     membership.user = user
     if membership.team.requires_two_factor and not is_mfa_enabled(user):
         raise SecondFactorMissing(membership.team.name)
     return membership
 
 
-def called_count() -> Subquery:
-    """For memberships: in how many issues of the team notes call the person."""
+@cache
+def _memberships() -> QuerySet[Membership]:
+    """With what every page needs: in how many issues of the team notes call the person, and how many teams he has (most
+    have one, and then there is nothing to switch to). Made once, since every page asks it."""
     mentions = Mention.objects.filter(user=OuterRef("user"), issue__team=OuterRef("team")).order_by().values("user")
-    return Subquery(mentions.values(count=Count("issue", distinct=True)))
+    teams = Membership.objects.filter(user=OuterRef("user")).order_by().values("user")
+    return Membership.objects.select_related("team__audit_watch", "team__audit_head").annotate(
+        called_count=Subquery(mentions.values(count=Count("issue", distinct=True))),
+        team_count=Subquery(teams.values(count=Count("pk"))),
+    )
 
 
 def load_editor(user: object, slug: str) -> Membership:

@@ -29,6 +29,7 @@ def environment(**options: Any) -> Environment:
         "moment": tags.moment,
         "numbered_url": numbered_url,
         "until": tags.until,
+        "zip": zip,
         "url": lambda name, *args: reverse(name, args=args),
     }
     found.filters |= {"markup": markup, **tags.register.filters}

@@ -54,7 +54,7 @@ class IssueList:
     """A page of the queue with what stands around it."""
 
     page: Page[Row]
-    shown: str  # changes with what the rows show
+    digest: str  # changes with what the rows show
     tabs: Sequence[Tab]
     views: Sequence[View]
     total: int  # in this tab, with the filters
@@ -98,14 +98,14 @@ def list_issues(membership: Membership, filters: IssueFilters, *, after: str = "
     ]
     read = partial(_read_page, membership, filters, after)
     what = ("rows", after, *_seen_by(membership, [filters]))
-    page, shown = read() if filters.who == "called" else kept(membership.team, what, read)
+    page, digest = read() if filters.who == "called" else kept(membership.team, what, read)
     tabs = [
         Tab(gettext(label), filters.in_tab(name).address, counts[filters.in_tab(name)], name == filters.tab)
         for name, label in TABS.items()
     ]
     return IssueList(
         page,
-        shown,
+        digest,
         tabs,
         views,
         total=counts[filters],
@@ -133,7 +133,9 @@ def _counts(
     for one in dict.fromkeys(wanted):
         kind = called if one.who == "called" else his if one.who == "me" or (one in own and one not in tabs) else alike
         kind.append(one)
-    counts = {CALLED[1]: membership.called_count or 0} if hasattr(membership, "called_count") else {}
+    counts: dict[IssueFilters, int] = {}
+    if hasattr(membership, "called_count"):  # loaded for a page
+        counts[CALLED[1]] = membership.called_count or 0
     for some, read in ((alike, _read_counts), (his, _read_each)):
         what = ("counts", *_seen_by(membership, some))
         counts |= kept(membership.team, what, partial(read, membership, some))

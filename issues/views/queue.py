@@ -40,8 +40,7 @@ from issues.wording import hour_text
 def issue_list(request: MemberRequest, team_slug: str) -> HttpResponse:
     """The queue. Asked again by itself (`part=list`), it answers 304 while nothing that is shown has changed."""
     request.membership = load_membership(request.user, team_slug)
-    default = request.membership.default_view
-    if default and not request.META["QUERY_STRING"]:
+    if not request.META["QUERY_STRING"] and (default := request.membership.default_view):
         return redirect(f"{request.path}?{default.query or 'state=open'}")
     if request.GET.get("part") == "list":
         return _list_part(request, IssueFilters.parse(request.GET), request.GET.get("after", ""))
@@ -89,7 +88,7 @@ def _list_context(membership: Membership, filters: IssueFilters, after: str) -> 
         "rows_show": (
             membership.team.slug,
             filters.address,
-            shown.shown,
+            shown.digest,
             picking,
             len(freshness.workspaces) > 1,
             membership.user_id if has_mine else None,
@@ -119,7 +118,7 @@ def _fingerprint(membership: Membership, shown: IssueList, freshness: Freshness)
     looks.append(("paused", bool(freshness.paused_since)))
     minute = int(timezone.now().timestamp() // 60)
     who = (membership.pk, membership.role, get_language(), timezone.get_current_timezone_name())
-    seen = (who, shown.shown, counts, views, looks, minute)
+    seen = (who, shown.digest, counts, views, looks, minute)
     return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
 
 

@@ -153,17 +153,31 @@ class Site:
         found = [match for line in lines if (match := self.LINE.search(line))]
         return [float(match["ms"]) for match in found if match["path"] != "/healthz"]
 
+    def processor_seconds(self) -> float:
+        """Seconds of processor that the server and its children have used."""
+        stats = [Path(f"/proc/{key}/stat").read_text().rpartition(")")[2].split() for key in family(self.pid)]
+        return sum(int(fields[11]) + int(fields[12]) for fields in stats) / os.sysconf("SC_CLK_TCK")
+
+    @property
+    def pid(self) -> int:
+        return int(self.group.running[self.server].pid)
+
     def memory_mb(self) -> float:
         """Proportional memory of the server and its children."""
-        return pss_mb(self.group.running[self.server].pid)
+        return pss_mb(self.pid)
+
+
+def family(pid: int) -> list[int]:
+    """A process and all below it."""
+    keys = [pid]
+    for key in keys:  # grows while it is walked
+        keys += [int(text) for text in Path(f"/proc/{key}/task/{key}/children").read_text().split()]
+    return keys
 
 
 def pss_mb(pid: int) -> float:
     """Proportional memory (Pss) of a process and all below it."""
-    keys = [pid]
-    for key in keys:  # grows while it is walked
-        keys += [int(text) for text in Path(f"/proc/{key}/task/{key}/children").read_text().split()]
-    rollups = [Path(f"/proc/{key}/smaps_rollup").read_text() for key in keys]
+    rollups = [Path(f"/proc/{key}/smaps_rollup").read_text() for key in family(pid)]
     return sum(int(re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)[1]) for text in rollups) / 1024  # type: ignore[index]
 
 
@@ -215,6 +229,14 @@ def one_member(site: Site, plan: Path, kind: str) -> dict[str, float]:
         "p95": percentile(took, 0.95),
         "p99": percentile(took, 0.99),
     }
+
+
+def open_tabs(site: Site, plan: Path) -> dict[str, float]:
+    """Each of the most members leaves the queue open: milliseconds until the answer, and the share of a processor."""
+    before = site.processor_seconds()
+    seconds = max(SECONDS, 20)
+    found = drive(site.port, plan, max(LEVELS), only="refresh", pause="5-5", seconds=seconds)["refresh"]
+    return found | {"processors": (site.processor_seconds() - before) / (seconds + 10)}
 
 
 def rows_of(found: dict[str, float]) -> str:
@@ -280,13 +302,18 @@ def measure(plan: Path, environment: dict[str, str], queries: dict[str, int]) ->
             f"{max(LEVELS)} members who read for 5 to 15 s between two pages",
             [(name, rows_of(row)) for name, row in paused.items()],
         )
+        tabs = open_tabs(site, plan)
         ours = drive(site.port, plan, 8, only="queue")["queue"]
         memory = site.memory_mb()
     with process_group(**environment, TOKDASH_KEPT_SECONDS="0") as group:
         unkept = Site(group)
         unkept.start()
         each_read = {kind: one_member(unkept, plan, kind) for kind in ("queue", "filters", "refresh")}
+        tabs_read = open_tabs(unkept, plan)
         ours_read = drive(unkept.port, plan, 8, only="queue")["queue"]
+    table(f"{max(LEVELS)} open tabs that ask every five seconds for what is new", [
+        ("as deployed", rows_of(tabs)), ("read anew for each", rows_of(tabs_read)),
+    ])  # fmt: skip
     table("One member, where each page is read anew (TOKDASH_KEPT_SECONDS=0)", [
         (kind, rows_of(found)) for kind, found in each_read.items()
     ])  # fmt: skip
