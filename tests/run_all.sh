@@ -18,7 +18,7 @@ REDIS=${TEST_REDIS_URL:-redis://127.0.0.1:6379/9}
 WITHOUT_DATABASE="--ignore=tests/test_client.py --ignore=tests/test_client_errors.py --ignore=tests/test_official_client.py --ignore=tests/test_sandbox.py
   --ignore=tests/test_payloads.py --ignore=tests/test_verdicts.py --ignore=tests/test_commands.py
   --ignore=tests/test_project.py --ignore=tests/test_languages.py --ignore=tests/test_link_guard.py
-  --ignore=tests/test_link_check.py --ignore=tests/test_media.py"
+  --ignore=tests/test_link_check.py --ignore=tests/test_media.py --ignore=tests/test_image.py"
 if "$BIN/python" tests/reachable.py "$POSTGRES" "$REDIS"; then
   printf '\n== tests on PostgreSQL with Redis\n'
   DATABASE_URL=$POSTGRES CELERY_BROKER_URL=$REDIS "$BIN/python" -m pytest -n "$WORKERS" --dist loadgroup -q -m "not browser" $WITHOUT_DATABASE ${PYTEST_ARGS:-}

@@ -16,7 +16,8 @@ from django.core.cache import caches
 from issues.models import AuditHead, Team
 
 Found = TypeVar("Found")
-TEXT_SECONDS = 60
+# For what never changes without an event, and for parts of pages that are kept under all that they show.
+TOLD_BY_EVENTS = 60
 
 
 def latest_event(team: Team) -> int:
@@ -25,22 +26,22 @@ def latest_event(team: Team) -> int:
     return head.seq if head else 0
 
 
-def kept(team: Team, what: object, read: Callable[[], Found]) -> Found:
+def kept(team: Team, what: object, read: Callable[[], Found], *, seconds: float | None = None) -> Found:
     """What `read` gives, or gave a moment ago. `what` tells by its `repr` everything that the answer depends on.
 
     The answer is pickled: nobody gets an object of somebody else's page.
     """
     # The number is read before the rest: what is kept under it may be newer than it says, never older.
-    return _kept((team.pk, latest_event(team), what), read, settings.KEPT_SECONDS)
+    return _kept((team.pk, latest_event(team), what), read, seconds or settings.KEPT_SECONDS)
 
 
 def kept_text(what: object, render: Callable[[], str]) -> str:
     """A part of a page, kept for a minute where anything is: `what` tells all that is seen in it, and its language."""
-    return _kept(what, render, TEXT_SECONDS if settings.KEPT_SECONDS else 0)
+    return _kept(what, render, TOLD_BY_EVENTS)
 
 
 def _kept(what: object, read: Callable[[], Found], seconds: float) -> Found:
-    if not seconds:
+    if not settings.KEPT_SECONDS:
         return read()
     key = hashlib.sha256(repr(what).encode()).hexdigest()
     ours = caches["own"]

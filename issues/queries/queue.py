@@ -15,7 +15,7 @@ from issues.links.verdicts import link_end
 from issues.models import Bundle, Issue, Membership, SavedView, Team, User, Workspace
 from issues.queries.counting import BOUND, bounded_count, bounded_counts
 from issues.queries.filters import ENDED_TABS, TABS, UNRESOLVED_TABS, IssueFilters, tab_condition
-from issues.queries.kept import kept
+from issues.queries.kept import TOLD_BY_EVENTS, kept
 from issues.queries.pages import Page
 from issues.queries.queue_rows import Row, page_of_rows
 
@@ -66,9 +66,10 @@ class IssueList:
         return next((tab.label for tab in self.tabs if tab.is_current), "")
 
 
+MINE = IssueFilters(who="me")
 BUILT_IN = (
     (gettext_noop("Everything open"), IssueFilters()),
-    (gettext_noop("Mine"), IssueFilters(who="me")),
+    (gettext_noop("Mine"), MINE),
     (gettext_noop("Nobody's"), IssueFilters(who="nobody")),
     (gettext_noop("Late"), IssueFilters(due="late")),
 )
@@ -77,7 +78,7 @@ CALLED = (gettext_noop("Where I am called"), IssueFilters(tab="all", who="called
 
 def list_issues(membership: Membership, filters: IssueFilters, *, after: str = "") -> IssueList:
     """The queue: unresolved ones by deadline, the most urgent first; others by when they ended."""
-    saved = kept(membership.team, ("views", membership.pk), partial(saved_views_of, membership))
+    saved = kept(membership.team, ("views", membership.pk), partial(saved_views_of, membership), seconds=TOLD_BY_EVENTS)
     offered = [
         *((gettext(name), found, None) for name, found in (*BUILT_IN, CALLED)),
         *((view.name, IssueFilters.read(view.query), view) for view in saved),
@@ -136,9 +137,12 @@ def _counts(
     counts: dict[IssueFilters, int] = {}
     if hasattr(membership, "called_count"):  # loaded for a page
         counts[CALLED[1]] = membership.called_count or 0
+    if his == [MINE]:  # as for almost everybody: then one answer does for all members
+        counts[MINE] = kept(membership.team, "whose", partial(_read_whose, membership.team)).get(membership.user_id, 0)
+        his = []
     for some, read in ((alike, _read_counts), (his, _read_each)):
         what = ("counts", *_seen_by(membership, some))
-        counts |= kept(membership.team, what, partial(read, membership, some))
+        counts |= kept(membership.team, what, partial(read, membership, some)) if some else {}
     counts |= _read_each(membership, [one for one in called if one not in counts])
     counts[filters.in_tab("all")] = min(sum(counts[tab] for tab in tabs), BOUND + 1)
     return counts
@@ -149,6 +153,12 @@ def _seen_by(membership: Membership, wanted: Sequence[IssueFilters]) -> tuple[ob
     who = membership.user_id if any(one.who == "me" for one in wanted) else None
     zone = timezone.get_current_timezone_name() if any(one.due == "today" for one in wanted) else ""
     return [one.address for one in wanted], who, zone
+
+
+def _read_whose(team: Team) -> dict[int, int]:
+    """How many open issues each person has."""
+    found = Issue.objects.filter(tab_condition("open", timezone.now()), team=team, assignee__isnull=False)
+    return dict(found.order_by().values_list("assignee").annotate(count=Count("pk")))
 
 
 def _read_counts(membership: Membership, wanted: Sequence[IssueFilters]) -> dict[IssueFilters, int]:
