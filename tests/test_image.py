@@ -50,7 +50,7 @@ def can_wrap():
 
 @pytest.mark.skipif(not can_wrap(), reason="bubblewrap is not here, or may not make namespaces")
 def test_web_worker_and_beat_write_nothing_but_to_their_temporary_folder(tmp_path):
-    """As docker-compose.yml runs them: another user, no capabilities, all of the file system read-only but /tmp."""
+    """As docker-compose.yml runs them: another user, no capabilities, all of the file system read-only but a folder for what passes."""
     kept, own_tmp = tmp_path / "kept", tmp_path / "tmp"
     kept.mkdir()
     own_tmp.mkdir()
@@ -59,13 +59,13 @@ def test_web_worker_and_beat_write_nothing_but_to_their_temporary_folder(tmp_pat
         "TOKDASH_FIELD_KEYS": "k1:MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA=", "TOKDASH_SITE_URL": "http://127.0.0.1:8000",
         "ALLOWED_HOSTS": "127.0.0.1", "DATABASE_URL": f"sqlite:///{kept}/tokdash.sqlite3",
         "CELERY_BROKER_URL": f"embedded://localhost{kept}/broker", "CACHE_URL": f"filecache://{kept}/cache",
-        "TOKDASH_STATIC_ROOT": f"{kept}/static",
+        "TOKDASH_STATIC_ROOT": f"{kept}/static", "TMPDIR": str(own_tmp),
     }  # fmt: skip
     for command in (("collectstatic", "--no-input", "-v0"), ("migrate", "--no-input", "-v0")):
         subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=environment, check=True)
     # Whoever owns the folders outside is this one user inside.
     wrapped = (
-        BUBBLEWRAP, "--ro-bind", "/", "/", "--bind", str(own_tmp), "/tmp", "--bind", str(kept), str(kept), "--dev", "/dev",
+        BUBBLEWRAP, "--ro-bind", "/", "/", "--bind", str(own_tmp), str(own_tmp), "--bind", str(kept), str(kept), "--dev", "/dev",
         "--proc", "/proc", "--unshare-user", "--unshare-pid", "--uid", "10001", "--gid", "10001", "--cap-drop", "ALL",
         "--die-with-parent", "--chdir", str(ROOT), sys.executable, "-B",
     )  # fmt: skip
@@ -75,7 +75,7 @@ def test_web_worker_and_beat_write_nothing_but_to_their_temporary_folder(tmp_pat
         group.start("web", *wrapped, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--workers", "2", "tokdash.wsgi:application")  # fmt: skip
         celery = (*wrapped, "-m", "celery", "-A", "tokdash")
         group.start("worker", *celery, "worker", "-P", "threads", "-c", "4", "-Q", "interactive,sync,links,maintenance", "--without-gossip", "--without-mingle", "--without-heartbeat")  # fmt: skip
-        group.start("beat", *celery, "beat", "-s", "/tmp/beat")
+        group.start("beat", *celery, "beat", "-s", str(own_tmp / "beat"))
         assert wait_for_url(f"http://127.0.0.1:{port}/accounts/login/", group, seconds=40), group.tail("web")
         until = time.monotonic() + 40
         while b'"workers": "ok"' not in ask(port, "/readyz") and time.monotonic() < until and not group.ended():
