@@ -16,6 +16,7 @@ from issues.enums import Origin
 from issues.models import AuditEvent, Bundle, Channel, Hook, HookDelivery, Issue, Message, Team, WebhookEvent
 from issues.queries import counting, history
 from issues.queries.counting import bounded_count, bounded_counts, count_text
+from issues.queries.filters import text_condition
 from issues.queries.pages import encode_cursor
 from issues.sealed import Secret
 from issues.sync import mirror
@@ -246,3 +247,15 @@ def test_words_are_looked_up_in_their_index(long_history):
         cursor.execute("SET LOCAL enable_seqscan = off")
 
     assert "event_by_team_words" in found.explain()
+
+
+@pytest.mark.django_db
+def test_bundles_are_found_by_how_their_id_begins_in_their_index():
+    """Searching for a word with a digit looked at every bundle of all teams, five times a page."""
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite compares them; PostgreSQL runs this")
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    plan = Issue.objects.filter(text_condition(1, "bun-77")).explain()
+
+    assert re.search(r"bundle_by_id.*\n.*Index Cond: .*~>=~ 'bun-77'", plan), plan

@@ -29,7 +29,7 @@ def latest_event(team: Team) -> int:
 def kept(team: Team, what: object, read: Callable[[], Found], *, seconds: float | None = None) -> Found:
     """What `read` gives, or gave a moment ago. `what` tells by its `repr` everything that the answer depends on.
 
-    The answer is pickled: nobody gets an object of somebody else's page.
+    For `settings.KEPT_SECONDS`, or for `seconds`. The answer is pickled: nobody gets an object of somebody else's page.
     """
     # The number is read before the rest: what is kept under it may be newer than it says, never older.
     return _kept((team.pk, latest_event(team), what), read, seconds or settings.KEPT_SECONDS)
