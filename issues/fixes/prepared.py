@@ -39,9 +39,14 @@ def prepare(*, video: Video, links: Sequence[str], actor: Actor, unchecked: bool
     return row
 
 
+def waiting() -> QuerySet[PreparedFix]:
+    """Prepared replacements that wait for a flag."""
+    return PreparedFix.objects.filter(used_at=None, withdrawn_at=None)
+
+
 def waiting_for(videos: Sequence[Video]) -> QuerySet[PreparedFix]:
-    """Prepared replacements of these videos that wait."""
-    return PreparedFix.objects.filter(video__in=videos, used_at=None, withdrawn_at=None)
+    """Those of these videos."""
+    return waiting().filter(video__in=videos)
 
 
 def withdraw(*, video: Video, actor: Actor) -> None:
@@ -53,9 +58,7 @@ def withdraw(*, video: Video, actor: Actor) -> None:
 
 def send_prepared(limit: int = 50) -> int:
     """Send what was prepared for videos that are flagged now; returns how many."""
-    found = PreparedFix.objects.filter(
-        used_at=None, withdrawn_at=None, video__issues__state=IssueState.OPEN
-    ).select_related("actor")
+    found = waiting().filter(video__issues__state=IssueState.OPEN).select_related("actor")
     return sum(_send(row) for row in found.distinct()[:limit])
 
 

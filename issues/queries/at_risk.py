@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from issues.enums import VerdictClass
-from issues.fixes.prepared import waiting_for
+from issues.fixes.prepared import waiting, waiting_for
 from issues.models import PreparedFix, Team, Video
 from issues.queries.pages import Page, decode_cursor, encode_cursor
 from issues.tokportal import constants as c
@@ -30,7 +30,7 @@ class AtRisk:
     total: int
     checked: int  # videos that are posted later and whose links were looked at
     waiting: int  # and those that were not yet
-    spare: list[RiskyVideo]  # no longer at risk, but a replacement waits for their flag: the latest first
+    spare: list[RiskyVideo]  # on the first page: no longer at risk, but a replacement waits for their flag
 
 
 def _coming(team: Team) -> QuerySet[Video]:
@@ -57,10 +57,10 @@ def list_at_risk(team: Team, *, after: str = "") -> AtRisk:
     videos = list(rows[: PAGE_ROWS + 1])
     more = len(videos) > PAGE_ROWS
     videos = videos[:PAGE_ROWS]
-    waiting = {entry.video_id: entry for entry in waiting_for(videos)}
+    prepared = {entry.video_id: entry for entry in waiting_for(videos)}
     last = videos[-1] if more else None
     page = Page(
-        [RiskyVideo(video, waiting.get(video.pk)) for video in videos],
+        [RiskyVideo(video, prepared.get(video.pk)) for video in videos],
         encode_cursor(last.deadline.isoformat() if last.deadline else "", last.pk) if last else "",
     )
     return AtRisk(
@@ -68,19 +68,14 @@ def list_at_risk(team: Team, *, after: str = "") -> AtRisk:
         total,
         checked=coming.filter(link_checked_at__isnull=False).count(),
         waiting=coming.filter(link_checked_at=None, link_due_at__isnull=False).count(),
-        spare=_spare(team),
+        spare=[] if after else _spare(team, risky),
     )
 
 
-def _spare(team: Team) -> list[RiskyVideo]:
+def _spare(team: Team, risky: QuerySet[Video]) -> list[RiskyVideo]:
     """A link may come back to life, or be changed at TokPortal; what was prepared stays where it can be withdrawn."""
-    prepared = (
-        PreparedFix.objects.filter(
-            team=team, used_at=None, withdrawn_at=None, video__download_issue=False, video__bundle__gone_at=None
-        )
-        .exclude(video__link_class__in=AT_RISK, video__deadline__gte=timezone.now())
-        .exclude(video__bundle__status__in=c.ENDED_STATUSES)
-        .select_related("video__bundle__workspace")
-        .order_by("-created_at")
-    )
-    return [RiskyVideo(row.video, row) for row in prepared[:PAGE_ROWS]]
+    prepared = waiting().filter(~Exists(risky.filter(pk=OuterRef("video"))), team=team)
+    alive = prepared.filter(video__download_issue=False, video__bundle__gone_at=None)
+    alive = alive.exclude(video__bundle__status__in=c.ENDED_STATUSES)
+    rows = alive.select_related("video__bundle__workspace").order_by("-created_at")
+    return [RiskyVideo(row.video, row) for row in rows]
