@@ -62,6 +62,8 @@ def test_a_bulk_fix_is_planned_taken_back_and_sent(page, demo):
     page.locator("section", has=page.locator("#find")).get_by_role("button", name="Preview").click()
     expect(page.get_by_role("heading", name="2 ready")).to_be_visible(timeout=30_000)
     fits(page)
+    one, other = (page.locator("table.plan tbody tr").first.locator(".chip").nth(n).bounding_box() for n in range(2))
+    assert one["x"] + one["width"] <= other["x"]  # side by side, on a phone too
     page.get_by_role("button", name="Send the ticked fixes").click()
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("heading", name="Taken back: nothing was sent")).to_be_visible()
