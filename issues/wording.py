@@ -17,7 +17,7 @@ from issues.tokportal.payloads import parse_moment
 _VARIES = re.compile(r"“[^”]*”|\d+(?:\.\d+)?")
 
 STORED = (
-    # Facts in the evidence of a look: what a file is (links.media), how slow a host (links.check), whose certificate.
+    # Facts in the evidence of a link check: what a file is, how slow a host, whose certificate.
     gettext_noop("a ZIP archive"),
     gettext_noop("a PDF document"),
     gettext_noop("an archive"),

@@ -19,7 +19,7 @@ from issues.audit import Actor, Event, Verb, record
 from issues.audit.verify import Finding
 from issues.audit.watch import seal
 from issues.enums import ChannelKind, NoticeKind, Origin, Role
-from issues.links import network as networks
+from issues.link_checks import resolver as networks
 from issues.models import Channel, Issue, Membership, SyncRun, Team, User, Workspace
 from issues.notify import channels
 from issues.notify.channels import Wishes

@@ -22,8 +22,8 @@ from issues.fixes import bulk
 from issues.fixes.outcomes import OUTCOMES, outcome_of
 from issues.fixes.submit import submit_links
 from issues.invitations import invite
-from issues.links import media
-from issues.links.catalogue import CATALOGUE, Verdict
+from issues.link_checks.catalogue import CATALOGUE, Verdict
+from issues.media import examiner as media
 from issues.models import Channel, Fix, Issue, Message, SyncGauge, Workspace
 from issues.notify.collect import collect_events, language_of
 from issues.notify.compose import compose_due

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from issues.enums import MediaKind
-from issues.links import fetch as fetching
-from issues.links import network as networks
-from issues.links.catalogue import CATALOGUE
-from issues.links.check import check_link
-from issues.links.network import Internet, NamesUnavailableError, OutsideWorld
+from issues.link_checks import http_fetch as fetching
+from issues.link_checks import resolver as networks
+from issues.link_checks.catalogue import CATALOGUE
+from issues.link_checks.checker import check_link
+from issues.link_checks.resolver import Internet, NamesUnavailableError, OutsideWorld
 from issues.sandbox.hosts import ADDRESSES
 from issues.sandbox.outside import OutsideWorldServer
 

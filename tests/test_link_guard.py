@@ -4,7 +4,7 @@ import ipaddress
 
 import pytest
 
-from issues.links.guard import MalformedError, NotPublicError, PortError, is_public, parse_target
+from issues.link_checks.ssrf import MalformedError, NotPublicError, PortError, is_public, parse_target
 
 PRIVATE = [
     "http://127.0.0.1/", "http://127.1/", "http://127.0.1/", "http://2130706433/", "http://0x7f000001/",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from issues.links.media import HEAD_BYTES, Pieces, examine, kind_of
+from issues.media.examiner import HEAD_BYTES, Pieces, examine, kind_of
 from issues.sandbox import media as clips
 
 

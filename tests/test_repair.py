@@ -14,7 +14,7 @@ from issues.fixes import link_gate, rehost
 from issues.fixes.link_gate import BadLinkError
 from issues.fixes.prepared import prepare, send_prepared, withdraw
 from issues.fixes.submit import submit_links
-from issues.links.network import NameMissingError
+from issues.link_checks.resolver import NameMissingError
 from issues.models import AuditEvent, Fix, Issue, LinkCheck, PreparedFix, Video
 from issues.problems import Refusal
 from issues.sync.sweeps import sweep_workspace
@@ -67,8 +67,8 @@ def test_where_no_name_can_be_resolved_the_link_goes_out(video_issue, actor, set
         raise NameMissingError
 
     settings.TOKDASH_OUTSIDE_WORLD = ""
-    monkeypatch.setattr("issues.links.network._lookup", nothing)
-    monkeypatch.setattr("issues.links.network.Internet._can_resolve_anything", lambda self: False)
+    monkeypatch.setattr("issues.link_checks.resolver._lookup", nothing)
+    monkeypatch.setattr("issues.link_checks.resolver.Internet._can_resolve_anything", lambda self: False)
     fix = submit_links(issue=video_issue, links=[GOOD], actor=actor)
     assert link_gate.look_before_sending(fix) is None
 

@@ -68,7 +68,7 @@ def test_the_agency_is_plausible():
 def test_every_class_of_broken_link_occurs():
     from datetime import UTC, datetime, timedelta
 
-    from issues.links.verdicts import judge_link
+    from issues.link_checks.url_rules import judge_link
 
     now = datetime.now(UTC)
     codes = {

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from issues.links.catalogue import CATALOGUE
-from issues.links.urls import is_web_link, shown_url
-from issues.links.verdicts import is_about_content, judge_link, judge_links, link_end
+from issues.link_checks.catalogue import CATALOGUE
+from issues.link_checks.url_rules import is_about_content, judge_link, judge_links, link_end
+from issues.link_checks.urls import is_web_link, shown_url
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 AWS = "https://b.s3.amazonaws.com/a.mp4?X-Amz-Date=20261123T000000Z&X-Amz-Expires={}&X-Amz-Signature=x"

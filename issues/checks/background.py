@@ -15,10 +15,10 @@ from django.utils import timezone
 
 from issues.checks.store import digest_of, keep, media_kind_of, own_hosts, verdict_of, worst
 from issues.enums import UNRESOLVED, VerdictClass
-from issues.links.catalogue import Verdict
-from issues.links.check import Report, check_link
-from issues.links.urls import host_of
-from issues.links.verdicts import judge_links
+from issues.link_checks.catalogue import Verdict
+from issues.link_checks.checker import Report, check_link
+from issues.link_checks.url_rules import judge_links
+from issues.link_checks.urls import host_of
 from issues.models import Issue, LinkCheck, Team, Video
 
 AT_A_TIME = 8

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from issues.enums import MediaKind, VerdictClass
-from issues.links.catalogue import CATALOGUE, Verdict, worst_of
-from issues.links.check import Report, check_link
-from issues.links.urls import host_of, shown_url
-from issues.links.verdicts import judge_link
+from issues.link_checks.catalogue import CATALOGUE, Verdict, worst_of
+from issues.link_checks.checker import Report, check_link
+from issues.link_checks.url_rules import judge_link
+from issues.link_checks.urls import host_of, shown_url
 from issues.models import Fix, LinkCheck, Team, Video
 
 # How long a look speaks for a link that somebody is about to send.

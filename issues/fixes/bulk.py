@@ -21,8 +21,8 @@ from issues.enums import UNRESOLVED, BulkState, FixState, IssueState, RowState
 from issues.fixes.moves import MoveError, move
 from issues.fixes.submit import body_of, check_links, create_fix, link_kind
 from issues.fixes.tables import TableLine, read_table
-from issues.links.catalogue import Verdict
-from issues.links.check import Report, check_link
+from issues.link_checks.catalogue import Verdict
+from issues.link_checks.checker import Report, check_link
 from issues.models import BulkFix, BulkRow, Fix, Issue, Team
 from issues.nudge import nudge
 from issues.problems import Refusal

@@ -16,11 +16,11 @@ from issues.fixes.claims import LEASE_SECONDS
 from issues.fixes.lifecycle import drive_fix
 from issues.fixes.moves import MoveError, move
 from issues.fixes.outcomes import outcome_of
-from issues.fixes.sniff import pieces_of
 from issues.fixes.submit import repair_kinds, submit_links
 from issues.fixes.tables import TableLine, read_table
 from issues.fixes.uploads import FileFacts, begin_upload, keep_alive, note_uploaded, put_file, upload_problem
 from issues.leases import LeaseKeeper
+from issues.media.file_check import pieces_of
 from issues.models import Fix, Issue, Membership, Team, User, Video, Workspace
 from issues.problems import Refusal
 from issues.sync.connection import open_client

@@ -23,7 +23,7 @@ from issues.fixes.link_gate import copy_is_missing, look_before_sending
 from issues.fixes.moves import move
 from issues.fixes.rehost import copy_to_store
 from issues.leases import LeaseKeeper
-from issues.links.urls import shown_url
+from issues.link_checks.urls import shown_url
 from issues.models import Fix, Workspace
 from issues.problems import LeaseLostError, Refusal
 from issues.sealed import SealError

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from issues.checks.store import fresh_verdicts, look_at_links, media_kind_of, worst
 from issues.enums import FixKind
-from issues.links.catalogue import Verdict
-from issues.links.check import check_link
+from issues.link_checks.catalogue import Verdict
+from issues.link_checks.checker import check_link
 from issues.models import Fix, Team, Video
 from issues.problems import Refusal
 

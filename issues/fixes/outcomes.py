@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
-from issues.links.catalogue import CATALOGUE
+from issues.link_checks.catalogue import CATALOGUE
 from issues.tokportal import constants as c
 
 

@@ -15,14 +15,14 @@ from issues.audit import Actor
 from issues.crash import crash_point
 from issues.enums import FixKind, FixState, MediaKind, MediaState
 from issues.fixes.link_gate import BadLinkError, refuse_bad_links
-from issues.fixes.sniff import look_at_file, read_at_of
 from issues.fixes.submit import body_of, check_links, create_fix, repair_kinds
 from issues.fixes.uploads import put_file
-from issues.links.catalogue import Verdict
-from issues.links.check import size_text
-from issues.links.fetch import Clock, FetchError, open_link
-from issues.links.network import current_network
-from issues.links.urls import shown_url
+from issues.link_checks.catalogue import Verdict
+from issues.link_checks.checker import size_text
+from issues.link_checks.http_fetch import Clock, FetchError, open_link
+from issues.link_checks.resolver import current_network
+from issues.link_checks.urls import shown_url
+from issues.media.file_check import look_at_file, read_at_of
 from issues.models import Fix, Issue, MediaFile
 from issues.problems import Refusal
 from issues.tokportal.client import TokPortalClient

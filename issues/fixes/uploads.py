@@ -21,11 +21,11 @@ from issues.crash import crash_point
 from issues.enums import FixKind, FixState, MediaKind, MediaState
 from issues.fixes.moves import MoveError, move
 from issues.fixes.outcomes import OUTCOMES
-from issues.fixes.sniff import look_at_file
 from issues.fixes.submit import MAX_IMAGES, body_of, check_links, create_fix, upload_kind
-from issues.links.check import stored_size
-from issues.links.media import Pieces
-from issues.links.urls import shown_url
+from issues.link_checks.checker import stored_size
+from issues.link_checks.urls import shown_url
+from issues.media.examiner import Pieces
+from issues.media.file_check import look_at_file
 from issues.models import Fix, Issue, MediaFile
 from issues.nudge import nudge
 from issues.problems import Refusal

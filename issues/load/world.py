@@ -12,8 +12,8 @@ from django.db.models import Max
 from issues import members
 from issues.audit.chain import GENESIS
 from issues.enums import FixKind, FixState, IssueState, Origin, Role, WorkspaceState
-from issues.links.catalogue import CATALOGUE
-from issues.links.urls import host_of
+from issues.link_checks.catalogue import CATALOGUE
+from issues.link_checks.urls import host_of
 from issues.load.pour import number_on, pour, without_indexes
 from issues.models import AuditHead, Bundle, Fix, Issue, Membership, Team, User, Video, Workspace
 

@@ -13,7 +13,7 @@ class LinkCheck(models.Model):
     team = models.ForeignKey(Team, models.CASCADE, related_name="link_checks", db_index=False)
     digest = models.CharField(max_length=64)  # SHA-256 of the link
     shown_url = models.CharField(max_length=220)
-    verdict = models.CharField(max_length=40)  # a code of links.catalogue
+    verdict = models.CharField(max_length=40)  # a code of link_checks.catalogue
     verdict_class = models.CharField(max_length=10, choices=VerdictClass.choices)
     fact = models.CharField(max_length=200, blank=True)
     until = models.DateTimeField(null=True, blank=True)

@@ -15,8 +15,8 @@ from django.utils.translation import override
 
 from issues.audit import Actor, Changes, Event, Personal, Verb, record
 from issues.enums import ChannelKind, NoticeKind, Pace
-from issues.links.network import current_network
-from issues.links.urls import host_of
+from issues.link_checks.resolver import current_network
+from issues.link_checks.urls import host_of
 from issues.models import AuditHead, Channel, Membership, Message, OutgoingCursor, Team
 from issues.notify.collect import language_of
 from issues.nudge import nudge

@@ -12,7 +12,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext, override
 
 from issues.enums import UNRESOLVED, NoticeKind
-from issues.links.catalogue import CATALOGUE
+from issues.link_checks.catalogue import CATALOGUE
 from issues.models import Channel, Issue, Message, Notice
 from issues.notify.collect import after_quiet, language_of, visible_issues, zone_of
 from issues.wording import hour_text

@@ -10,8 +10,8 @@ from django.core.mail import EmailMessage, get_connection
 
 from issues.delivery import claim_due, settle
 from issues.enums import ChannelKind
-from issues.links.fetch import Clock, FetchError, post
-from issues.links.network import current_network
+from issues.link_checks.http_fetch import Clock, FetchError, post
+from issues.link_checks.resolver import current_network
 from issues.models import Message
 from issues.sealed import SealError
 

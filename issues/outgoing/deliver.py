@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from issues.delivery import claim_due, settle
-from issues.links.fetch import Clock, FetchError, post
-from issues.links.network import current_network
+from issues.link_checks.http_fetch import Clock, FetchError, post
+from issues.link_checks.resolver import current_network
 from issues.models import Hook, HookDelivery
 from issues.sealed import SealError
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from issues.audit import Verb
 from issues.audit.chain import moment_text
-from issues.links.urls import shown_url
+from issues.link_checks.urls import shown_url
 from issues.models import AuditEvent, Fix, Issue
 
 VERSION = "2026-11-01"

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from issues.enums import UNFINISHED, BulkState, FixState, RowState
 from issues.fixes.outcomes import outcome_of
-from issues.links.catalogue import CATALOGUE
+from issues.link_checks.catalogue import CATALOGUE
 from issues.models import BulkFix, BulkRow
 
 

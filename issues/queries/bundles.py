@@ -9,8 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from issues.enums import UNRESOLVED, VerdictClass
-from issues.links.catalogue import CATALOGUE, Verdict
-from issues.links.verdicts import judge_links
+from issues.link_checks.catalogue import CATALOGUE, Verdict
+from issues.link_checks.url_rules import judge_links
 from issues.models import Bundle, Issue, Team, Video
 from issues.queries.pages import Page, decode_cursor, encode_cursor
 from issues.tokportal import constants as c

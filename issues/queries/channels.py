@@ -6,7 +6,7 @@ from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
-from issues.links.urls import host_of
+from issues.link_checks.urls import host_of
 from issues.models import Channel, Membership, Message
 from issues.queries.pages import Page, latest_first
 from issues.sealed import SealError

@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from issues.checks.store import known_looks, verdict_of, worst
 from issues.enums import FixState
-from issues.links.catalogue import Verdict
-from issues.links.verdicts import is_about_content, judge_links
+from issues.link_checks.catalogue import Verdict
+from issues.link_checks.url_rules import is_about_content, judge_links
 from issues.models import AuditEvent, Fix, Issue, LinkCheck, Membership, Video
 from issues.queries.filters import IssueFilters
 from issues.queries.history_lines import Line, read_events

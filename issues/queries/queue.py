@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, gettext_noop
 
 from issues.enums import CAN_EDIT, UNRESOLVED, IssueState, VerdictClass
-from issues.links.verdicts import link_end
+from issues.link_checks.url_rules import link_end
 from issues.models import Bundle, Issue, Membership, SavedView, Team, User, Workspace
 from issues.queries.counting import BOUND, bounded_count, bounded_counts
 from issues.queries.filters import ENDED_TABS, TABS, UNRESOLVED_TABS, IssueFilters, tab_condition

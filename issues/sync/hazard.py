@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from django.db.models import F
 from django.utils import timezone
 
-from issues.links.urls import host_of
+from issues.link_checks.urls import host_of
 from issues.models import Bundle, FlagRate, Issue, Video, Workspace
 
 HEATS = 48

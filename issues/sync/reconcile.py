@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from issues.audit import Changes, Event, Verb
 from issues.enums import UNRESOLVED, IssueState
-from issues.links.urls import host_of, shown_url
-from issues.links.verdicts import judge_links
+from issues.link_checks.url_rules import judge_links
+from issues.link_checks.urls import host_of, shown_url
 from issues.models import Bundle, Issue, Video
 from issues.sync.described import describe
 

@@ -18,8 +18,8 @@ from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_noop as _
 
 from issues.enums import NoticeKind
-from issues.links.catalogue import CATALOGUE
-from issues.links.urls import host_of, is_web_link, shown_url
+from issues.link_checks.catalogue import CATALOGUE
+from issues.link_checks.urls import host_of, is_web_link, shown_url
 from issues.queries.channels import trouble_of
 from issues.queries.counting import count_text
 from issues.queries.hooks import answer_of

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from issues.access import load_bulk, load_editor, load_membership
 from issues.enums import IssueState
 from issues.fixes import bulk
-from issues.links.urls import host_of
+from issues.link_checks.urls import host_of
 from issues.models import BulkFix, Issue, Team
 from issues.problems import Refusal
 from issues.queries.bulk import read_plan

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from issues.access import load_editor, load_issue, load_membership
 from issues.checks.store import fresh_verdicts, known_looks, look_at_links, media_kind_of, verdict_of
-from issues.links.catalogue import Verdict
-from issues.links.urls import host_of
+from issues.link_checks.catalogue import Verdict
+from issues.link_checks.urls import host_of
 from issues.models import Issue, Video
 from issues.nudge import nudge
 from issues.triage.presence import claim, holder_of, note_presence, release

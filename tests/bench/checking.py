@@ -26,7 +26,7 @@ def main(origin: str) -> None:
     import django
 
     django.setup()
-    from issues.links.check import check_link
+    from issues.link_checks.checker import check_link
 
     took: list[float] = []
 

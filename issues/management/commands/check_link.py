@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from issues.links.check import Report, check_link
+from issues.link_checks.checker import Report, check_link
 from issues.management.base import TokDashCommand
 
 AT_A_TIME = 16

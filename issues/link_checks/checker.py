@@ -16,12 +16,12 @@ from urllib.parse import urlencode
 from django.utils import timezone
 
 from issues.enums import MediaKind, VerdictClass
-from issues.links.catalogue import Verdict
-from issues.links.fetch import Answer, Clock, FetchError, Hop, fetch
-from issues.links.media import Media, OutOfReachError, Pieces, examine, name_of
-from issues.links.network import Network, current_network
-from issues.links.urls import host_of
-from issues.links.verdicts import judge_link
+from issues.link_checks.catalogue import Verdict
+from issues.link_checks.http_fetch import Answer, Clock, FetchError, Hop, fetch
+from issues.link_checks.resolver import Network, current_network
+from issues.link_checks.url_rules import judge_link
+from issues.link_checks.urls import host_of
+from issues.media.examiner import Media, OutOfReachError, Pieces, examine, name_of
 
 SECOND_LOOK_AFTER = 1.0  # seconds
 TAIL_BYTES = 64 * 1024

@@ -11,7 +11,7 @@ from typing import IO
 from django.utils.translation import gettext as _
 
 from issues.enums import MediaKind
-from issues.links.media import Media, ReadAt, examine, name_of
+from issues.media.examiner import Media, ReadAt, examine, name_of
 from issues.problems import Refusal
 from issues.wording import in_words
 

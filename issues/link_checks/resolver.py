@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from issues.links.guard import Address, NotPublicError, Target, is_public, parse_target
+from issues.link_checks.ssrf import Address, NotPublicError, Target, is_public, parse_target
 
 DNS_SECONDS = 2.0
 MAX_LOOKUPS = 64  # at a time; the system's resolver cannot be interrupted, so its threads are counted

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
-from issues.links.catalogue import Verdict, worst_of
-from issues.links.guard import MalformedError, NotPublicError, PortError, parse_target
-from issues.links.urls import is_web_link
+from issues.link_checks.catalogue import Verdict, worst_of
+from issues.link_checks.ssrf import MalformedError, NotPublicError, PortError, parse_target
+from issues.link_checks.urls import is_web_link
 
 
 def judge_links(links: Sequence[str], *, video_type: str, needed_until: datetime | None, now: datetime) -> Verdict:
