@@ -42,7 +42,7 @@ class Demo:
         }
         self.environment = environment
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "demo", "--port=0", "--sandbox-port=0", "--storage-port=0", "--outside-port=0", *arguments],
+            [sys.executable, "manage.py", "demo", "--port=0", "--sandbox-port=0", "--storage-port=0", "--image-port=0", "--outside-port=0", *arguments],
             cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         )  # fmt: skip
         self.output = ""

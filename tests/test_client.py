@@ -137,8 +137,9 @@ def test_direct_uploads_arrive_whole(sandbox, client_for, kind):
     )
 
     assert place.size_bytes == len(content)
-    key = sandbox.store.key_of(place.public_url)
-    assert sandbox.store.file(key).read_bytes() == content
+    store = sandbox.store if kind == "video" else sandbox.images
+    key = store.key_of(place.public_url)
+    assert store.file(key).read_bytes() == content
     assert bool(place.storage_path) == (kind == "image")
 
 

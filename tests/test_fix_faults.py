@@ -144,4 +144,4 @@ def test_images_and_links_go_together_in_a_carousel(page, carousel_issue, small_
     drive(carousel_issue.fixes.get())
     sent = small_sandbox.control.ledger("fix")[0]["body"]["carousel_images"]
     assert sent[0] == "https://cdn.example.com/1.jpg"
-    assert sent[1].startswith("images/")
+    assert sent[1].startswith("carousel-images/")

@@ -47,7 +47,7 @@ def test_carousel_images_go_up_in_order_by_storage_path(carousel_issue, actor, s
     sent = small_sandbox.control.ledger("fix")[0]["body"]["carousel_images"]
     paths = list(fix.media.values_list("storage_path", flat=True))[:3]
     assert sent == [*paths, "https://cdn.example.com/4.jpg"]
-    assert all(path.startswith("images/") for path in paths)
+    assert all(path.startswith("carousel-images/") for path in paths)
 
 
 def test_the_upload_url_is_nowhere_in_the_database(video_issue, actor):

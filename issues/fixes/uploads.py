@@ -30,6 +30,7 @@ from issues.models import Fix, Issue, MediaFile
 from issues.nudge import nudge
 from issues.problems import Refusal
 from issues.sync.connection import open_client
+from issues.sync.workspaces import learn_storage_prefix
 from issues.tokportal.budget import Lane
 from issues.tokportal.client import TokPortalClient
 from issues.tokportal.errors import StorageRefusedError, TokPortalError
@@ -124,6 +125,7 @@ def presign(media: MediaFile, client: TokPortalClient) -> PresignedUpload:
     MediaFile.objects.filter(pk=media.pk, state=MediaState.WAITING).update(
         public_url=place.public_url, storage_path=place.storage_path
     )
+    learn_storage_prefix(media.fix.issue.workspace, public_url=place.public_url, storage_path=place.storage_path)
     crash_point("upload.presigned", media.fix_id)
     return place
 

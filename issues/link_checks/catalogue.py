@@ -206,6 +206,11 @@ CATALOGUE: dict[str, Rule] = {
         _("It is TokPortal's own copy, and it is healthy."),
         _("Ask the manager, or send the same file again."),
     ),
+    "tokportal_file": Rule(
+        Cls.UNSURE,
+        _("It is TokPortal's own file; TokDash has not opened it."),
+        _("It can be sent again as it is."),
+    ),
     "works_for_us": Rule(Cls.OK, _("It opens fine here."), _("Send it again as a file of TokPortal's own.")),
     "story_not_repairable": Rule(
         Cls.UNSURE,

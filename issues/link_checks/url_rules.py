@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 from issues.link_checks.catalogue import Verdict, worst_of
 from issues.link_checks.ssrf import MalformedError, NotPublicError, PortError, parse_target
 from issues.link_checks.urls import is_web_link
+from issues.tokportal.storage_paths import is_storage_path
 
 
 def judge_links(links: Sequence[str], *, video_type: str, needed_until: datetime | None, now: datetime) -> Verdict:
@@ -28,6 +29,8 @@ def judge_link(url: str, *, needed_until: datetime | None, now: datetime) -> Ver
     text = url.strip()
     if not text:
         return Verdict("no_link")
+    if is_storage_path(text):
+        return Verdict("tokportal_file")
     try:
         if not is_web_link(text):
             raise MalformedError("link")

@@ -27,6 +27,8 @@ class Fix(models.Model):
 
     unchecked = models.BooleanField(default=False)  # the person insists on links that we think are bad
     dry_run = models.BooleanField(default=False)
+    # The person agreed to send fewer images than this many, which the slot held then. Null: nobody agreed to that.
+    fewer_than = models.PositiveIntegerField(null=True, blank=True)
     bulk = models.ForeignKey("issues.BulkFix", models.SET_NULL, null=True, blank=True, related_name="fixes")
     prepared = models.OneToOneField("issues.PreparedFix", models.SET_NULL, null=True, blank=True, related_name="fix")
 

@@ -33,6 +33,9 @@ class Workspace(models.Model):
     write_key_refused_code = models.CharField(max_length=80, blank=True)
     owners_told_at = models.DateTimeField(null=True, blank=True)  # of the refused key
 
+    # What stands before a storage path in its public address, learned from image uploads (tokportal/storage_paths.py).
+    storage_prefix = models.TextField(blank=True, default="", db_default="")
+
     account_email = models.CharField(max_length=254, blank=True)
     credits = models.FloatField(null=True, blank=True)
     # Whether its fix call honours a dry run; null until one was tried.

@@ -7,18 +7,20 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.parser import HeaderParser
 from typing import Any
 from urllib.parse import unquote
 
 from issues.sandbox import media
+from issues.sandbox.data import folder_of, form_of, in_form, is_path
 from issues.sandbox.http import Handler
 from issues.sandbox.storage import Store
 from issues.sandbox.world import ApiFailure, Bundle, Key, Video, World, stamp
 from issues.tokportal import constants as c
 
+MAX_IMAGES = 20
 LIST_FILTERS = ("status", "bundle_type", "platform", "external_ref", "account_status")
 
 
@@ -99,13 +101,13 @@ def get_bundle(handler: Handler, app: Any, call: Call, bundle_id: str) -> tuple[
 
 def list_videos(handler: Handler, app: Any, call: Call, bundle_id: str) -> tuple[int, Any]:
     with app.world.lock:
-        return _data([video.to_json() for video in app.world.bundle(bundle_id, call.key.owner).videos])
+        return _data([_told(app, video) for video in app.world.bundle(bundle_id, call.key.owner).videos])
 
 
 def get_video(handler: Handler, app: Any, call: Call, bundle_id: str, position: str) -> tuple[int, Any]:
     with app.world.lock:
         bundle = app.world.bundle(bundle_id, call.key.owner)
-        return _data(app.world.video(bundle, int(position)).to_json())
+        return _data(_told(app, app.world.video(bundle, int(position))))
 
 
 def fix_download(handler: Handler, app: Any, call: Call, bundle_id: str, position: str) -> tuple[int, Any]:
@@ -116,21 +118,22 @@ def fix_download(handler: Handler, app: Any, call: Call, bundle_id: str, positio
     if len(body) != 1:
         raise ApiFailure(400, c.VALIDATION_ERROR, "Give exactly one of video_url and carousel_images")
     url, images = body.get("video_url"), body.get("carousel_images")
-    if url is not None and (video.video_type != "video" or not isinstance(url, str) or not url):
+    is_refused_story = video.video_type == "story" and not world.takes_story_videos
+    if url is not None and (not video.is_made_of_a_video or is_refused_story or not isinstance(url, str) or not url):
         raise ApiFailure(400, c.VALIDATION_ERROR, "video_url is for videos")
     if images is not None and (
         video.video_type != "carousel"
         or not isinstance(images, list)
-        or not images
+        or not 1 <= len(images) <= MAX_IMAGES
         or not all(isinstance(image, str) and image for image in images)
     ):
-        raise ApiFailure(400, c.VALIDATION_ERROR, "carousel_images is for carousels")
+        raise ApiFailure(400, c.VALIDATION_ERROR, f"carousel_images takes 1 to {MAX_IMAGES} images, for carousels only")
     if not video.download_issue:
         raise ApiFailure(409, c.VIDEO_NO_DOWNLOAD_ISSUE, "This video has no download issue")
     if bundle.status in c.NOT_FLAGGABLE_STATUSES:
         raise ApiFailure(409, c.BUNDLE_INVALID_STATUS, "The bundle is not with a manager", {"status": bundle.status})
     if call.dry_run and app.faults.take(frozenset({"ignore_dry_run"}), "POST", call.path) is None:
-        return 200, {"data": video.to_json(), "dry_run": True}
+        return 200, {"data": _told(app, video), "dry_run": True}
     if world.fix_seconds:
         time.sleep(world.fix_seconds)
     for source in [url] if url is not None else images or []:
@@ -144,7 +147,7 @@ def fix_download(handler: Handler, app: Any, call: Call, bundle_id: str, positio
             bundle,
             video,
             video_url=_own_copy(app, bundle, video, "mp4") if url is not None else None,
-            images=[_own_copy(app, bundle, video, f"{n}.jpg") for n in range(1, len(images) + 1)] if images else None,
+            images=_own_images(app, bundle, video, images) if images else None,
             keep_flag=keep,
         )
         world.record(
@@ -155,15 +158,23 @@ def fix_download(handler: Handler, app: Any, call: Call, bundle_id: str, positio
             idempotency_key=call.headers.get(c.IDEMPOTENCY_HEADER),
             request_id=call.request_id,
         )
-        return _data(video.to_json())
+        return _data(_told(app, video))
+
+
+def _place_of(app: Any, source: str) -> tuple[Store, str] | None:
+    """Where a URL or storage path lies on this TokPortal's own stores; `None` for any other."""
+    for store in (app.store, app.images):
+        if key := store.key_of(source):
+            return store, key
+    return (app.images, source) if is_path(source) else None
 
 
 def _fetch(app: Any, source: str) -> bool:
-    """Whether TokPortal gets the file: really, from its own store (URL or storage path); by the rules elsewhere."""
-    store: Store = app.store
-    key = store.key_of(source) or (source if source in store.sizes else None)
-    if key is None:
+    """Whether TokPortal gets the file: really, from its own stores (URL or storage path); by the rules elsewhere."""
+    place = _place_of(app, source)
+    if place is None:
         return not app.world.cannot_be_fetched(source)
+    store, key = place
     try:
         with urllib.request.urlopen(store.public_url(key), timeout=10) as answer:  # noqa: S310 - our own store
             size = 0
@@ -176,13 +187,34 @@ def _fetch(app: Any, source: str) -> bool:
 
 def _own_copy(app: Any, bundle: Bundle, video: Video, ending: str) -> str:
     """A small object on the store stands for TokPortal's own copy, so that its URL answers."""
-    key = f"copies/{bundle.id}/{video.position}-{secrets.token_hex(4)}.{ending}"
-    copy = media.mp4(200_000) if ending == "mp4" else media.jpeg(60_000)
-    content = copy.part(0, copy.size)
-    app.store.file(key).write_bytes(content)
-    app.store.put_bytes(key, "video/mp4" if ending == "mp4" else "image/jpeg", len(content))
-    url: str = app.store.public_url(key)
+    url: str = app.store.store(
+        f"copies/{bundle.id}/{video.position}-{secrets.token_hex(4)}.{ending}", media.mp4(200_000)
+    )
     return url
+
+
+def _own_images(app: Any, bundle: Bundle, video: Video, images: Sequence[str]) -> list[str]:
+    """TokPortal's copies of the images, told as storage paths, public URLs or both; a storage path stays as it is."""
+    paths = []
+    for number, source in enumerate(images, 1):
+        path = source if is_path(source) else f"{folder_of(bundle)}/photo-{number}-{secrets.token_hex(4)}.jpg"
+        if path != source:
+            app.images.add_samples([path], media.jpeg(60_000))
+        paths.append(path)
+    return in_form(app.world.carousel_form or form_of(video), paths, [app.images.public_url(path) for path in paths])
+
+
+def _told(app: Any, video: Video) -> dict[str, Any]:
+    """A slot as the API tells it."""
+    entry = video.to_json()
+    if app.world.image_objects and video.carousel_images:
+        entry["carousel_images"] = [
+            {"order": number, "storage_path": image, "public_url": app.images.public_url(image)}
+            if is_path(image)
+            else {"order": number, "url": image}
+            for number, image in enumerate(video.carousel_images, 1)
+        ]
+    return entry
 
 
 # --- Uploads -----------------------------------------------------------------------------------------------
@@ -208,9 +240,10 @@ def presign(handler: Handler, app: Any, call: Call) -> tuple[int, Any]:
     if app.faults.take(frozenset({"presign_wrong_type"}), "POST", call.path):
         signed_type = "application/x-other"
     app.world.record("presign", key=key)
+    store: Store = app.images if is_image else app.store
     answer = {
-        "upload_url": app.store.sign(key, signed_type, expires_in=expires_in),
-        "public_url": app.store.public_url(key),
+        "upload_url": store.sign(key, signed_type, expires_in=expires_in),
+        "public_url": store.public_url(key),
         "expires_in": max(expires_in, 0),
     }
     if is_image:
@@ -220,7 +253,7 @@ def presign(handler: Handler, app: Any, call: Call) -> tuple[int, Any]:
 
 def _object_key(bundle: Bundle, filename: str, is_image: bool) -> str:
     ending = re.sub(r"[^A-Za-z0-9.]", "", filename)[-40:] or "file"
-    return f"{'images' if is_image else 'videos'}/{bundle.id}/{secrets.token_hex(8)}-{ending}"
+    return f"{folder_of(bundle) if is_image else f'videos/{bundle.id}'}/{secrets.token_hex(8)}-{ending}"
 
 
 def upload_direct(handler: Handler, app: Any, call: Call) -> tuple[int, Any]:
@@ -230,17 +263,29 @@ def upload_direct(handler: Handler, app: Any, call: Call) -> tuple[int, Any]:
     if not boundary:
         raise ApiFailure(400, c.VALIDATION_ERROR, "multipart/form-data is expected")
     handler.body_read = True
-    temporary = app.store.file(f"incoming/{uuid.uuid4().hex}")
+    store: Store = app.images if is_image else app.store
+    temporary = store.file(f"incoming/{uuid.uuid4().hex}")
     fields, filename, content_type, size = _read_form(handler, boundary[1].encode(), temporary)
     if size is None:
         raise ApiFailure(400, c.VALIDATION_ERROR, "file is required", {"field": "file"})
     bundle = app.world.bundle(fields.get("bundle_id", ""), call.key.owner)
+    if is_image and not fields.get("purpose"):
+        raise ApiFailure(400, c.VALIDATION_ERROR, "purpose is required", {"field": "purpose"})
+    app.world.record("direct", path=call.path, filename=filename, size=size, content_type=content_type)
+    with temporary.open("rb") as file:
+        is_heic = is_image and media.is_heic(file.read(32))
+    if is_heic:
+        # Converted to JPEG: another type, size and name than what was sent.
+        filename = re.sub(r"(?i)\.hei[cf]$", "", filename) + ".jpg"
+        picture = media.jpeg(max(1000, size * 3))
+        temporary.write_bytes(picture.part(0, picture.size))
+        size, content_type = picture.size, picture.media_type
     key = _object_key(bundle, filename, is_image)
-    temporary.rename(app.store.file(key))
-    app.store.put_bytes(key, content_type, size)
+    temporary.rename(store.file(key))
+    store.put_bytes(key, content_type, size)
     app.world.record("put", key=key, size=size, content_type=content_type)
     answer = {
-        "public_url": app.store.public_url(key),
+        "public_url": store.public_url(key),
         "filename": filename,
         "size_bytes": size,
         "content_type": content_type,

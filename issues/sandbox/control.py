@@ -10,6 +10,7 @@
 | `POST /_sandbox/faults` `{kind, ...}` / `DELETE` | inject a fault (see faults.py) / remove all |
 | `POST /_sandbox/keys` `{key, owner?, scopes?, revoked?}` | add or change a key |
 | `POST /_sandbox/settings` `{latency?, fix_seconds?, rate?, clock_offset?, store_speed?}` | s, s, 1/min, s, bytes/s |
+| ... `{carousel_form?, image_objects?, takes_story_videos?}` | how images are told; whether stories take a video |
 | `POST /_sandbox/refuse` `{seconds}` | refuse connections for so long |
 | `POST /_sandbox/event` `{type, data, times?, event_id?, seconds_off?, bad_signature?}` | deliver a webhook |
 """
@@ -84,6 +85,11 @@ def _change(app: Any, name: str, method: str, body: dict[str, Any]) -> Any:
         for field in ("latency", "fix_seconds", "clock_offset", "store_speed"):
             if field in body:
                 setattr(world, field, float(body[field]))
+        if "carousel_form" in body:
+            world.carousel_form = str(body["carousel_form"])
+        for field in ("image_objects", "takes_story_videos"):
+            if field in body:
+                setattr(world, field, bool(body[field]))
         if "rate" in body:
             world.rate = int(body["rate"])
     elif name == "refuse":
@@ -173,7 +179,7 @@ class SandboxControl:
     def key(self, key: str, **fields: Any) -> None:
         self._ask("POST", "keys", {"key": key, **fields})
 
-    def settings(self, **fields: float) -> None:
+    def settings(self, **fields: float | str) -> None:
         self._ask("POST", "settings", dict(fields))
 
     def refuse(self, seconds: float) -> None:

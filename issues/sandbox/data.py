@@ -5,6 +5,7 @@ The same seed on the same day gives the same data. Dates are relative to today, 
 
 import random
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -102,6 +103,7 @@ def broken_links(today: date) -> list[tuple[str, str | None]]:
 
 CAROUSEL_COMMENT = "image 2 is not loading, the others are ok"
 STORY_COMMENT = "story picture can not be opened"
+STORY_VIDEO_COMMENT = "the story video does not download"
 
 
 def fill(world: World, *, seed: int, bundles: int, videos: int, flagged: int, today: date | None = None) -> None:
@@ -175,7 +177,7 @@ def _bundle(rng: random.Random, number: int, today: date) -> Bundle:
 
 def _video(rng: random.Random, bundle: Bundle, campaign: Campaign, position: int, today: date) -> Video:
     start = today + timedelta(days=rng.randint(-1, 8))
-    kind = "carousel" if position % 9 == 4 else "story" if position % 17 == 11 else "video"
+    kind = "carousel" if position % 9 == 4 else "story" if position % 9 == 8 else "video"
     slug = f"{campaign.code.lower()}/{position:02d}"
     status = "finalized" if bundle.status == "completed" else "pending" if bundle.status == "draft" else "configured"
     video = Video(
@@ -194,10 +196,49 @@ def _video(rng: random.Random, bundle: Bundle, campaign: Campaign, position: int
     if kind == "video":
         video.video_url = f"https://media.example.com/{slug}.mp4"
     elif kind == "carousel":
-        video.carousel_images = [f"https://media.example.com/{slug}-{n}.jpg" for n in range(1, 5)]
+        video.carousel_images = in_form(
+            form_of(video),
+            [f"{folder_of(bundle)}/photo-{position:02d}{n}.jpg" for n in range(1, 5)],
+            [f"https://media.example.com/{slug}-{n}.jpg" for n in range(1, 5)],
+        )
+    elif int(video.id[-1], 16) % 2:
+        video.video_url = f"https://media.example.com/{slug}-story.mp4"
     else:
         video.story_image_url = f"https://media.example.com/{slug}-story.jpg"
     return video
+
+
+def folder_of(bundle: Bundle) -> str:
+    """Where TokPortal keeps a bundle's images."""
+    return f"carousel-images/org_{bundle.owner.split('@')[-1].split('.')[0]}/{bundle.id}"
+
+
+def form_of(video: Video) -> str:
+    """How TokPortal writes the images of this carousel: half of them as paths, the others as URLs or both."""
+    return ("paths", "urls", "paths", "mixed")[int(video.id[-1], 16) % 4]
+
+
+def in_form(form: str, paths: Sequence[str], urls: Sequence[str]) -> list[str]:
+    """The images in this form: `paths`, `urls`, or `mixed`, one of each in turn."""
+    if form == "mixed":
+        return [(path, url)[number % 2] for number, (path, url) in enumerate(zip(paths, urls, strict=True))]
+    return list(urls if form == "urls" else paths)
+
+
+def is_path(image: str) -> bool:
+    """Whether this names an object of the image store by its path rather than by a URL."""
+    return "://" not in image
+
+
+def stored_images(world: World) -> list[str]:
+    """The storage paths of all carousels whose file is there."""
+    return [
+        image
+        for bundle in world.bundles.values()
+        for video in bundle.videos
+        for image in video.carousel_images or []
+        if is_path(image) and image not in world.broken_urls
+    ]
 
 
 def _doom_some(world: World, made: list[Bundle], today: date) -> None:
@@ -243,9 +284,16 @@ def _flag_some(rng: random.Random, world: World, made: list[Bundle], flagged: in
         }
         if video.video_type == "carousel":
             images = [*(video.carousel_images or [])]
-            images[1] = "https://gone.example.com/" + images[1].rsplit("/", 1)[1]
+            # A link that is gone; or, if images are written in both ways, a path whose file is not there.
+            name = images[1].rsplit("/", 1)[1]
+            is_path = form_of(video) == "mixed"
+            images[1] = f"{folder_of(bundle)}/lost-{name}" if is_path else f"https://gone.example.com/{name}"
             world.broken_urls.add(images[1])
             world.flag(bundle.id, video.position, CAROUSEL_COMMENT, carousel_images=images, **dates)
+        elif video.video_type == "story" and video.video_url:
+            gone = f"https://gone.example.com/{bundle.id[:8]}/story.mp4"
+            world.broken_urls.add(gone)
+            world.flag(bundle.id, video.position, STORY_VIDEO_COMMENT, video_url=gone, **dates)
         elif video.video_type == "story":
             world.flag(bundle.id, video.position, STORY_COMMENT, **dates)
         else:

@@ -22,6 +22,7 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
     app: Any
+    store: Any = None  # of an object store
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is nothing to print."""

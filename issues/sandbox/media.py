@@ -61,6 +61,16 @@ def jpeg(size: int = 180_000) -> Content:
     return Content("image/jpeg", b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01", size, b"\xff\xd9")
 
 
+def heic(size: int = 90_000) -> Content:
+    """A photo as iPhones take them."""
+    return Content("image/heic", _box(b"ftyp", b"heic\x00\x00\x00\x00mif1heic"), size)
+
+
+def is_heic(head: bytes) -> bool:
+    """Whether a file that begins so is HEIC or HEIF."""
+    return head[4:8] == b"ftyp" and head[8:12] in {b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"}
+
+
 def text(media_type: str, content: str) -> Content:
     encoded = content.encode()
     return Content(media_type, encoded, len(encoded))

@@ -1,4 +1,4 @@
-"""Start and stop a sandbox: the API, the object store and the outside world, each on a port of its own."""
+"""Start and stop a sandbox: the API, the object stores and the outside world, each on a port of its own."""
 
 import threading
 import time
@@ -7,11 +7,12 @@ from typing import Self
 
 from issues.sandbox.api import PREFIX, ApiHandler
 from issues.sandbox.control import SandboxControl
-from issues.sandbox.data import OWNER, fill
+from issues.sandbox.data import OWNER, fill, stored_images
 from issues.sandbox.faults import Faults
 from issues.sandbox.http import Server
+from issues.sandbox.media import jpeg
 from issues.sandbox.outside import OutsideWorldServer
-from issues.sandbox.storage import StorageHandler, Store
+from issues.sandbox.storage import IMAGE_BASE, StorageHandler, Store
 from issues.sandbox.webhooks import Webhooks
 from issues.sandbox.world import World
 from issues.tokportal import constants as c
@@ -29,6 +30,7 @@ class Sandbox:
         *,
         port: int = 0,
         storage_port: int = 0,
+        image_port: int = 0,
         outside_port: int = 0,
         host: str = "127.0.0.1",
         bundles: int = 36,
@@ -45,26 +47,32 @@ class Sandbox:
         self.world.add_key(READ_KEY, OWNER, ("read",))
         fill(self.world, seed=seed, bundles=bundles, videos=videos, flagged=flagged)
         self.faults = Faults()
-        self.store = Store()
+        self.store, self.images = Store(), Store(IMAGE_BASE)
         self.webhooks = Webhooks(self.world)
         self._host, self._stopping = host, False
         try:
             self._storage = Server((host, storage_port), StorageHandler)
+            self._image_storage = Server((host, image_port), StorageHandler)
             self._api = Server((host, port), ApiHandler)
             self.outside = OutsideWorldServer(host=host, port=outside_port)
         except OSError:
             self.store.close()
+            self.images.close()
             raise
-        self._storage.app = self._api.app = self
+        self._storage.app = self._image_storage.app = self._api.app = self
+        self._storage.store, self._image_storage.store = self.store, self.images
         self.port, self.storage_port = self._api.server_address[1], self._storage.server_address[1]
         self.origin = f"http://{host}:{self.port}"
         self.base_url = f"{self.origin}{PREFIX}"
         self.store.origin = f"http://{host}:{self.storage_port}"
-        self.outside.direct.append(f"{host}:{self.storage_port}")
+        self.image_port = self._image_storage.server_address[1]
+        self.images.origin = f"http://{host}:{self.image_port}"
+        self.outside.direct += [f"{host}:{self.storage_port}", f"{host}:{self.image_port}"]
+        self.images.add_samples(stored_images(self.world), jpeg(60_000))
         self.control = SandboxControl(self.origin)
 
     def start(self) -> None:
-        for server in (self._storage, self._api):
+        for server in (self._storage, self._image_storage, self._api):
             self._serve(server)
         self.outside.start()
 
@@ -73,11 +81,12 @@ class Sandbox:
 
     def stop(self) -> None:
         self._stopping = True
-        for server in (self._storage, self._api):
+        for server in (self._storage, self._image_storage, self._api):
             server.shutdown()
             server.server_close()
         self.outside.stop()
         self.store.close()
+        self.images.close()
 
     def refuse_connections(self, seconds: float) -> None:
         """Close the API's port for a while; open connections stay."""

@@ -1,4 +1,8 @@
-"""The object store on an origin of its own: presigned PUT, public GET, CORS. Objects lie on disk, never in memory."""
+"""The object stores, each on an origin of its own: presigned PUT, public GET, CORS.
+
+Objects lie on disk, never in memory. Videos lie on one store, images on another, whose public addresses have a prefix
+before the path of the image.
+"""
 
 import hashlib
 import hmac
@@ -6,11 +10,13 @@ import secrets
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import parse_qs, quote, unquote, urlencode
 
 from issues.sandbox.faults import Faults
 from issues.sandbox.http import Handler
+from issues.sandbox.media import Content
 from issues.sandbox.world import World
 
 CORS = {
@@ -20,12 +26,15 @@ CORS = {
     "Access-Control-Max-Age": "600",
 }
 EXPIRES_SECONDS = 900
+IMAGE_BASE = "storage/v1/object/public/"
 
 
 class Store:
-    """Signed URLs and the objects behind them."""
+    """Signed URLs and the objects behind them. `base` stands before the key in each address."""
 
-    def __init__(self) -> None:
+    def __init__(self, base: str = "") -> None:
+        self.base = base
+        self._samples: dict[str, Path] = {}
         self._secret = secrets.token_bytes(32)
         self._folder = tempfile.TemporaryDirectory(prefix="tokportal-sandbox-")
         self._lock = threading.Lock()
@@ -37,14 +46,29 @@ class Store:
         self._folder.cleanup()
 
     def file(self, key: str) -> Path:
-        return Path(self._folder.name) / hashlib.sha256(key.encode()).hexdigest()
+        return self._samples.get(key) or Path(self._folder.name) / hashlib.sha256(key.encode()).hexdigest()
+
+    def add_samples(self, keys: Iterable[str], content: Content) -> None:
+        """Objects that share one file: thousands of them cost as much as one."""
+        shared = Path(self._folder.name) / f"sample-{hashlib.sha256(content.head).hexdigest()[:16]}-{content.size}"
+        if not shared.exists():
+            shared.write_bytes(content.part(0, content.size))
+        for key in keys:
+            self._samples[key] = shared
+            self.put_bytes(key, content.media_type, content.size)
+
+    def store(self, key: str, content: Content) -> str:
+        """Keep this content; its public address."""
+        self.file(key).write_bytes(content.part(0, content.size))
+        self.put_bytes(key, content.media_type, content.size)
+        return self.public_url(key)
 
     def public_url(self, key: str) -> str:
-        return f"{self.origin}/{quote(key)}"
+        return f"{self.origin}/{self.base}{quote(key)}"
 
     def key_of(self, url: str) -> str | None:
         """The object's key for a URL of this store, `None` for any other."""
-        prefix = f"{self.origin}/"
+        prefix = f"{self.origin}/{self.base}"
         return unquote(url[len(prefix) :].split("?")[0]) if url.startswith(prefix) else None
 
     def sign(self, key: str, content_type: str, *, expires_in: int = EXPIRES_SECONDS) -> str:
@@ -79,10 +103,10 @@ class StorageHandler(Handler):
     """`PUT`, `GET` (with ranges), `HEAD`, `OPTIONS`."""
 
     def handle_request(self) -> None:
-        store: Store = self.server.app.store  # type: ignore[attr-defined]
+        store: Store = self.server.store  # type: ignore[attr-defined]
         faults: Faults = self.server.app.faults  # type: ignore[attr-defined]
         world: World = self.server.app.world  # type: ignore[attr-defined]
-        key = unquote(self.url_path.lstrip("/"))
+        key = unquote(self.url_path.lstrip("/").removeprefix(store.base))
         cors = {} if faults.take(frozenset({"cors_refused"}), self.command, self.url_path) else CORS
         if self.command == "OPTIONS":
             self.send_bytes(204 if cors else 403, b"", cors)

@@ -63,6 +63,11 @@ class Video:
     def to_json(self) -> dict[str, Any]:
         return dict(self.__dict__)
 
+    @property
+    def is_made_of_a_video(self) -> bool:
+        """A story is made of a video or of a picture, never of both."""
+        return self.video_type == "video" or (self.video_type == "story" and not self.story_image_url)
+
 
 @dataclass
 class Bundle:
@@ -121,6 +126,9 @@ class World:
         self.latency = 0.0  # seconds added to each answer
         self.fix_seconds = 0.0  # how long a fix-download takes
         self.store_speed = 0.0  # bytes a second that the object store takes of one PUT; 0: as fast as it can
+        self.carousel_form = ""  # of fixed carousels: "paths", "urls", "mixed"; empty: as data.form_of says
+        self.image_objects = False  # images of carousels are told as objects
+        self.takes_story_videos = True  # whether a fix may give a story another video
         self.clock_offset = 0.0  # seconds by which TokPortal's clock is off
 
     # --- Keys and the bucket -------------------------------------------------------------------------------

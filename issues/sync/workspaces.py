@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from issues.audit import Actor, Changes, Event, Verb, record
 from issues.enums import WorkspaceState
-from issues.models import Bundle, Team, Workspace
+from issues.models import Bundle, Team, Video, Workspace
 from issues.models.workspaces import MAX_AGE_MINUTES, MIN_AGE_MINUTES
 from issues.nudge import nudge
 from issues.problems import Refusal
@@ -24,7 +24,22 @@ from issues.tokportal.errors import (
     UnreadableAnswerError,
 )
 from issues.tokportal.payloads import AccountPayload
+from issues.tokportal.storage_paths import storage_prefix
 from issues.tokportal.transport import is_secure_or_local
+
+
+def learn_storage_prefix(workspace: Workspace, *, public_url: str, storage_path: str) -> None:
+    """Remember where TokPortal's images can be opened, as an image upload has just shown it.
+
+    Carousels whose images could not be opened before are checked soon.
+    """
+    prefix = storage_prefix(public_url, storage_path)
+    if not prefix or prefix == workspace.storage_prefix:
+        return
+    workspace.storage_prefix = prefix
+    Workspace.objects.filter(pk=workspace.pk).update(storage_prefix=prefix)
+    unseen = Video.objects.filter(bundle__workspace=workspace, link_verdict="tokportal_file", link_due_at__isnull=False)
+    unseen.update(link_due_at=timezone.now())
 
 
 def clean_key(text: str) -> Secret:

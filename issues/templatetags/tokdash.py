@@ -25,6 +25,7 @@ from issues.queries.counting import count_text
 from issues.queries.hooks import answer_of
 from issues.queries.kept import kept_text
 from issues.sync.troubles import sentence_of
+from issues.tokportal.storage_paths import is_storage_path
 from issues.wording import (
     day_text,
     exact_text,
@@ -271,6 +272,7 @@ _VERDICT_LABELS = {
     "truncated": _("Cut off"),
     "mp4_unfinished": _("Export unfinished"),
     "tokportal_copy_ok": _("TokPortal's copy"),
+    "tokportal_file": _("TokPortal's file"),
     "works_for_us": _("Works"),
 }
 
@@ -285,7 +287,8 @@ def verdict_label(code: str) -> str:
 @register.filter
 def host_label(links: list[str]) -> str:
     """The host of the first link, and how many more there are."""
-    host = host_of(links[0]) or shown_url(links[0])[:40]
+    is_own = is_storage_path(links[0])
+    host = gettext("TokPortal's storage") if is_own else host_of(links[0]) or shown_url(links[0])[:40]
     return f"{host} +{len(links) - 1}" if len(links) > 1 else host
 
 

@@ -69,6 +69,17 @@ def _is_list(value: object) -> bool:
     return isinstance(value, list)
 
 
+# Where an object of `carousel_images` may name its image. The storage path first: a fix can send it back.
+_IMAGE_KEYS = ("storage_path", "path", "public_url", "url", "image_url")
+
+
+def _image(value: object) -> str:
+    """An entry of `carousel_images`: a link or storage path, or an object that holds one."""
+    if isinstance(value, dict):
+        return next((text for key in _IMAGE_KEYS if (text := _text(value.get(key), 8192).strip())), "")
+    return _text(value, 8192)
+
+
 _Check = Callable[[object], bool]
 
 
@@ -223,7 +234,7 @@ class VideoPayload:
             description=_text(data.get("description")),
             external_ref=_text(data.get("external_ref"), 255),
             video_url=_text(data.get("video_url"), 8192),
-            carousel_images=tuple(_text(i, 8192) for i in images) if isinstance(images, list) else (),
+            carousel_images=tuple(map(_image, images)) if isinstance(images, list) else (),
             story_image_url=_text(data.get("story_image_url"), 8192),
             platform_url=_text(data.get("platform_url"), 8192),
             target_publish_date=_text(data.get("target_publish_date") or data.get("target_publish_start_date"), 64),

@@ -54,6 +54,7 @@ class Command(TokDashCommand):
         )
         parser.add_argument("--sandbox-port", type=int, default=8701)
         parser.add_argument("--storage-port", type=int, default=8702)
+        parser.add_argument("--image-port", type=int, default=8704)
         parser.add_argument("--outside-port", type=int, default=8703)
         parser.add_argument("--bundles", type=int, default=36)
         parser.add_argument("--videos", type=int, default=240)
@@ -69,14 +70,16 @@ class Command(TokDashCommand):
         folder = Path(os.environ["TOKDASH_STATIC_ROOT"]).parent
         port = free_port(options["port"])
         sandbox_port, storage_port = free_port(options["sandbox_port"]), free_port(options["storage_port"])
+        image_port = free_port(options["image_port"])
         outside_port = free_port(options["outside_port"])
         base_url = f"http://127.0.0.1:{sandbox_port}/api/ext"
         site_url = f"http://127.0.0.1:{port}"
+        stores = [f"http://127.0.0.1:{number}" for number in (storage_port, image_port)]
         group = ProcessGroup(
             folder / "logs",
             {
                 "TOKDASH_SITE_URL": site_url,
-                "TOKDASH_UPLOAD_ORIGINS": f"https:,http://127.0.0.1:{storage_port}",
+                "TOKDASH_UPLOAD_ORIGINS": ",".join(["https:", *stores]),
                 "TOKPORTAL_BASE_URL": base_url,
                 "TOKDASH_OUTSIDE_WORLD": f"http://127.0.0.1:{outside_port}",
                 "TOKDASH_BEAT_FILE": str(folder / "beat"),
@@ -84,7 +87,8 @@ class Command(TokDashCommand):
             },
         )
         try:
-            self._run(group, folder, port, sandbox_port, storage_port, outside_port, base_url, site_url, options)
+            ports = (port, sandbox_port, storage_port, image_port, outside_port)
+            self._run(group, folder, ports, base_url, site_url, options)
         except KeyboardInterrupt:
             self.stdout.write("\nStopping…")
         finally:
@@ -97,23 +101,23 @@ class Command(TokDashCommand):
         self,
         group: ProcessGroup,
         folder: Path,
-        port: int,
-        sandbox_port: int,
-        storage_port: int,
-        outside_port: int,
+        ports: tuple[int, int, int, int, int],
         base_url: str,
         site_url: str,
         options: dict[str, Any],
     ) -> None:
+        port, sandbox_port, storage_port, image_port, outside_port = ports
         manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
         numbers = [
+            f"--image-port={image_port}",
             f"--outside-port={outside_port}",
             *(
                 f"--{name.replace('_', '-')}={options[name]}"
                 for name in ("bundles", "videos", "flagged", "seed", "rate", "latency", "fix_seconds")
             ),
         ]
-        group.start("sandbox", *manage, "sandbox", f"--port={sandbox_port}", f"--storage-port={storage_port}", *numbers)
+        numbers.append(f"--storage-port={storage_port}")
+        group.start("sandbox", *manage, "sandbox", f"--port={sandbox_port}", *numbers)
         self.stdout.write("Preparing the database…")
         self._fresh_start(folder)
         self._wait(group, f"http://127.0.0.1:{sandbox_port}/_sandbox/ledger")

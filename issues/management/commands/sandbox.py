@@ -19,6 +19,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--storage-port", type=int, default=8702, help="port of the object store (default: %(default)s)"
         )
+        parser.add_argument("--image-port", type=int, default=0, help="port of the image store (default: any free one)")
         parser.add_argument(
             "--outside-port", type=int, default=0, help="port of the outside world (default: any free one)"
         )
@@ -41,6 +42,7 @@ class Command(BaseCommand):
                 host=options["host"],
                 port=options["port"],
                 storage_port=options["storage_port"],
+                image_port=options["image_port"],
                 outside_port=options["outside_port"],
                 bundles=options["bundles"],
                 videos=options["videos"],
@@ -57,6 +59,7 @@ class Command(BaseCommand):
         with sandbox:
             self.stdout.write(f"TokPortal sandbox: TOKPORTAL_BASE_URL={sandbox.base_url}")
             self.stdout.write(f"Object store:      {sandbox.store.origin}")
+            self.stdout.write(f"Image store:       {sandbox.images.origin}")
             self.stdout.write(f"Outside world:     TOKDASH_OUTSIDE_WORLD={sandbox.outside.origin}")
             self.stdout.write(f"Key for everything {FULL_KEY}")
             self.stdout.write(f"Key for reading    {READ_KEY}")
