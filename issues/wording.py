@@ -5,13 +5,13 @@ shown. Evidence, plans and findings about the record are stored as English text;
 """
 
 import re
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import gettext, gettext_noop, pgettext
+from django.utils.translation import gettext, gettext_noop, ngettext, pgettext
 
-from issues.tokportal.payloads import parse_moment
+from issues.tokportal.days import END_OF_DAY, PublishTime, PublishWindow
 
 # What varies in a stored text, and is lifted out of it before it is looked up.
 _VARIES = re.compile(r"“[^”]*”|\d+(?:\.\d+)?")
@@ -138,12 +138,69 @@ def long_date_text(value: date | datetime) -> str:
     return date_format(value, pgettext("date", "j F Y"))
 
 
+# --- TokPortal's publish dates: its days as they are, moments in the person's zone -------------------------
+
+
 def publish_text(text: str) -> str:
-    """A date as TokPortal writes it, with its weekday and in the person's zone; as it is where it is no date."""
-    found = parse_moment(text)
+    """A publish date as TokPortal or our history writes it: `Fri 27 Nov`. What is no date stays as it is."""
+    found = PublishTime.parse(text)
     if found is None:
         return text or gettext("no date")
-    return day_text(found) if len(text) == 10 else hour_text(timezone.localtime(found))
+    if found.moment and found.moment.time() == END_OF_DAY:  # a deadline of the history: the end of a day
+        return day_text(found.day)
+    return _publish_time_text(found)
+
+
+def _publish_time_text(found: PublishTime, zone: tzinfo | None = None) -> str:
+    return hour_text(timezone.localtime(found.moment, zone)) if found.moment else day_text(found.day)
+
+
+def window_text(window: PublishWindow, zone: tzinfo | None = None) -> str:
+    """`Fri 27 – Sat 28 Nov`, or the one day that is known."""
+    times = window.times
+    if not times:
+        return gettext("no date")
+    texts = [_publish_time_text(entry, zone) for entry in times]
+    if len(times) == 2 and not (times[0].moment or times[1].moment):
+        first, last = times[0].day, times[1].day
+        if (first.year, first.month) == (last.year, last.month):
+            texts[0] = date_format(first, pgettext("date", "D j"))
+    return " – ".join(texts)
+
+
+def left_text(window: PublishWindow, now: datetime) -> str:
+    """`2 days left`, `last day today`, `1 day late`; hours for a moment."""
+    end, deadline = window.end, window.deadline
+    if end is None or deadline is None:
+        return ""
+    is_late = deadline < now
+    if end.moment:
+        span = span_text(abs((end.moment - now).total_seconds()))
+        return (gettext("late by {span}") if is_late else gettext("{span} left")).format(span=span)
+    days = window.days_left(now)
+    if is_late:
+        days = max(-days, 1)
+        return ngettext("{count} day late", "{count} days late", days).format(count=days)
+    if days == 0:
+        return gettext("last day today")
+    return ngettext("{count} day left", "{count} days left", days).format(count=days)
+
+
+def posting_texts(window: PublishWindow, now: datetime, zone: tzinfo | None = None) -> tuple[str, str]:
+    """When a video is posted and how long that is away: `posts Fri 27 – Sat 28 Nov` and `2 days left`."""
+    deadline = window.deadline
+    if deadline is None:
+        return gettext("no date"), ""
+    if window.first is None:
+        pattern = gettext("until {days}")
+    else:
+        pattern = gettext("planned for {days}") if deadline < now else gettext("posts {days}")
+    return pattern.format(days=window_text(window, zone)), left_text(window, now)
+
+
+def earlier_text(days: int) -> str:
+    """`4 days earlier than planned`."""
+    return ngettext("{count} day earlier than planned", "{count} days earlier than planned", days).format(count=days)
 
 
 def span_text(seconds: float) -> str:

@@ -27,7 +27,7 @@ WORD = re.compile(r"[^\W\d_]{2,}")
 
 def speak(monkeypatch):
     """From now on messages come in the language of marks."""
-    for name in ("_title", "_deadline_day", "_left", "_icon"):
+    for name in ("_title", "_posting", "_icon"):
         # They keep what was said before: otherwise a language never changes.
         monkeypatch.setattr(tags, name, getattr(tags, name).__wrapped__)
 

@@ -31,7 +31,8 @@ def test_fix_by_url_is_sent_verified_and_written_down(video_issue, actor, small_
     assert (fix.state, fix.issue.state) == (FixState.SUCCEEDED, IssueState.FIXED)
     assert effects(small_sandbox) == 1
     assert fix.date_before == before
-    assert fix.target_publish_date == (timezone.now().date() + timedelta(days=1)).isoformat()
+    tomorrow = timezone.now().date() + timedelta(days=1)
+    assert fix.target_publish_date == f"{tomorrow}T00:00:00Z"  # as TokPortal writes it
     assert fix.video_url.startswith(small_sandbox.store.origin)
     assert fix.tokportal_request_id
     video_issue.video.refresh_from_db()

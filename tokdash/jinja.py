@@ -24,7 +24,7 @@ def environment(**options: Any) -> Environment:
     found.globals |= {
         "_": gettext,
         "ago": tags.ago,
-        "deadline": tags.deadline,
+        "posting": tags.posting,
         "icon": tags.icon,
         "moment": tags.moment,
         "numbered_url": numbered_url,

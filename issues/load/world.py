@@ -16,6 +16,7 @@ from issues.link_checks.catalogue import CATALOGUE
 from issues.link_checks.urls import host_of
 from issues.load.pour import number_on, pour, without_indexes
 from issues.models import AuditHead, Bundle, Fix, Issue, Membership, Team, User, Video, Workspace
+from issues.tokportal.days import end_of
 
 YEARS = timedelta(days=730)  # over which all of it is spread
 AHEAD = timedelta(days=21)  # and so far into what is still to come
@@ -189,7 +190,7 @@ class World:
         for index, bundle in enumerate(self.bundles):
             title = bundle.title
             for position in range(1, bundle.slots + 1):
-                deadline = bundle.when + timedelta(hours=position % 60)
+                deadline = end_of((bundle.when + timedelta(hours=position % 60)).date())
                 link = f"https://{self.chance.choice(HOSTS)}/{title.split()[0].lower()}/{bundle.pk}/{position}.mp4"
                 is_open = flagged.get(place)
                 if is_open is not None:

@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from issues.models.workspaces import Workspace
 from issues.tokportal import constants as c
+from issues.tokportal.days import PublishWindow
 
 # "Never" as a moment, so that what was never asked is simply the oldest.
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -106,7 +107,7 @@ class Video(models.Model):
     carousel_images = models.JSONField(default=list, blank=True)
     story_image_url = models.TextField(blank=True)
     platform_url = models.TextField(blank=True)
-    # As TokPortal writes them; `deadline` is what they mean.
+    # As TokPortal writes them; `window` reads them, and `deadline` is the end of its last day.
     target_publish_date = models.CharField(max_length=64, blank=True)
     target_publish_end_date = models.CharField(max_length=64, blank=True)
     deadline = models.DateTimeField(null=True, blank=True)
@@ -150,6 +151,11 @@ class Video(models.Model):
         """As of when the slot is known: the bundle's last answer speaks for every slot that was in it."""
         looks = [self.last_checked_at, None if self.missed_answers else self.bundle.last_checked_at]
         return max((look for look in looks if look), default=None)
+
+    @property
+    def window(self) -> PublishWindow:
+        """The days on which the manager may post it."""
+        return PublishWindow.parse(self.target_publish_date, self.target_publish_end_date)
 
     def forget_link_look(self) -> list[str]:
         """Its links are other ones than those that were looked at; returns the fields that were set."""

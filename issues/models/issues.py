@@ -1,5 +1,7 @@
 """One episode of a flagged video."""
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -8,6 +10,13 @@ from issues.enums import UNRESOLVED, IssueState
 from issues.models.bundles import Video
 from issues.models.teams import Team
 from issues.models.workspaces import Workspace
+from issues.tokportal.days import PublishWindow
+
+
+def window_of_issue(deadline: datetime | None, first: str, last: str) -> PublishWindow:
+    """The video's publish window, as long as the issue's deadline is its end; else what the deadline alone says."""
+    window = PublishWindow.parse(first, last)
+    return window if window.deadline == deadline else PublishWindow.until(deadline)
 
 
 class Issue(models.Model):
@@ -83,6 +92,11 @@ class Issue(models.Model):
 
     def __str__(self) -> str:
         return f"{self.video.bundle} #{self.video.position}"
+
+    @property
+    def window(self) -> PublishWindow:
+        """The days on which the manager may post the video."""
+        return window_of_issue(self.deadline, self.video.target_publish_date, self.video.target_publish_end_date)
 
     @property
     def is_unresolved(self) -> bool:

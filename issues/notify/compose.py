@@ -15,7 +15,7 @@ from issues.enums import UNRESOLVED, NoticeKind
 from issues.link_checks.catalogue import CATALOGUE
 from issues.models import Channel, Issue, Message, Notice
 from issues.notify.collect import after_quiet, language_of, visible_issues, zone_of
-from issues.wording import hour_text
+from issues.wording import posting_texts
 
 MOST = 2000  # notices in one message; the rest is in the next
 ROWS = 8  # of a group; the rest is behind a link
@@ -158,9 +158,7 @@ def _groups(channel: Channel, issues: Sequence[Issue]) -> list[str]:
 
 
 def _line(channel: Channel, issue: Issue) -> str:
-    due = gettext("no date")
-    if issue.deadline:
-        due = gettext("due {moment}").format(moment=hour_text(issue.deadline.astimezone(zone_of(channel))))
+    due = ", ".join(text for text in posting_texts(issue.window, timezone.now(), zone_of(channel)) if text)
     url = _url("issue", channel.team.slug, issue.pk)
     return f"    {issue.video} #{issue.video.position} · {issue.video.bundle} · {due}\n      {url}"
 

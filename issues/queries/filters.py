@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlencode
 
 from django.db.models import Q
@@ -12,6 +12,7 @@ from django.utils.translation import gettext_noop
 
 from issues.enums import UNRESOLVED, IssueState, VerdictClass
 from issues.models import Bundle, Membership, Mention, Video
+from issues.tokportal.days import end_of
 
 MAX_TEXT = 100
 
@@ -124,7 +125,8 @@ class IssueFilters:
             found &= Q(deadline__lt=now)
         elif self.due == "today":
             end = timezone.localtime(now).replace(hour=23, minute=59, second=59, microsecond=999999)
-            found &= Q(deadline__lte=end)
+            # Moments by the person's day; days by TokPortal's, whose end may be tomorrow here.
+            found &= Q(deadline__lte=end) | Q(deadline=end_of(now.astimezone(UTC).date()))
         for word in self.text.split()[:6]:
             found &= text_condition(membership.team_id, word)
         return found

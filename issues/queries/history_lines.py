@@ -113,7 +113,7 @@ def _line(event: AuditEvent, people: People) -> Line:
     icon, tone = _ICONS.get(verb, ("point", "")) if verb else ("point", "")
     values, who, label = people.changes(event), people.name(event), people.label(event)
     changes = [
-        Change(_field_name(name), _text(pair[0]), _text(pair[1]))
+        Change(_field_name(name), _value(name, pair[0]), _value(name, pair[1]))
         for name, pair in values.items()
         if isinstance(pair, list) and len(pair) == 2
     ]
@@ -197,6 +197,10 @@ _FIELD_NAMES = {
 def _field_name(name: str) -> str:
     known = _FIELD_NAMES.get(name)
     return gettext(known) if known else name.replace("_", " ")
+
+
+def _value(name: str, value: Any) -> str:
+    return publish_text(value) if name in _DAYS and value and isinstance(value, str) else _text(value)
 
 
 def _text(value: Any) -> str:
@@ -326,6 +330,7 @@ def _of_doubt(record: str) -> Said:
 
 
 _PUBLISH_DATES = ("target_publish_date", "target_publish_end_date")
+_DAYS = {*_PUBLISH_DATES, "deadline"}
 _WITH_VALUES = {
     Verb.HISTORY_CUT: (
         _("let go of the events before number {first_kept}: the team keeps {days} days"),

@@ -8,8 +8,10 @@ from django.db.models import F, Q, QuerySet
 
 from issues.models import Issue
 from issues.models.bundles import bundle_name, video_name
+from issues.models.issues import window_of_issue
 from issues.models.users import shown_name
 from issues.queries.pages import Page, decode_cursor, encode_cursor
+from issues.tokportal.days import PublishWindow
 from issues.triage.presence import still_holds
 
 PAGE_ROWS = 50
@@ -34,6 +36,7 @@ class Row:
     verdict: str
     verdict_class: str
     deadline: datetime | None
+    window: PublishWindow  # the days on which it is posted
     episode: int
     snoozed_until: datetime | None
     closed_at: datetime | None
@@ -54,6 +57,8 @@ _AS_THEY_ARE = (
 _BESIDE = (
     "video__name",
     "video__position",
+    "video__target_publish_date",
+    "video__target_publish_end_date",
     "video__bundle__title",
     "video__bundle__tokportal_id",
     "workspace__name",
@@ -90,6 +95,9 @@ def page_of_rows(found: QuerySet[Issue], after: str, *, urgent_first: bool) -> P
 def _row(values: dict[str, Any]) -> Row:
     return Row(
         **{name: values[name] for name in _AS_THEY_ARE},
+        window=window_of_issue(
+            values["deadline"], values["video__target_publish_date"], values["video__target_publish_end_date"]
+        ),
         video=video_name(values["video__name"], values["video__position"]),
         position=values["video__position"],
         bundle=bundle_name(values["video__bundle__title"], values["video__bundle__tokportal_id"]),

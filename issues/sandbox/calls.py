@@ -101,13 +101,14 @@ def get_bundle(handler: Handler, app: Any, call: Call, bundle_id: str) -> tuple[
 
 def list_videos(handler: Handler, app: Any, call: Call, bundle_id: str) -> tuple[int, Any]:
     with app.world.lock:
-        return _data([_told(app, video) for video in app.world.bundle(bundle_id, call.key.owner).videos])
+        bundle = app.world.bundle(bundle_id, call.key.owner)
+        return _data([_told(app, bundle, video) for video in bundle.videos])
 
 
 def get_video(handler: Handler, app: Any, call: Call, bundle_id: str, position: str) -> tuple[int, Any]:
     with app.world.lock:
         bundle = app.world.bundle(bundle_id, call.key.owner)
-        return _data(_told(app, app.world.video(bundle, int(position))))
+        return _data(_told(app, bundle, app.world.video(bundle, int(position))))
 
 
 def fix_download(handler: Handler, app: Any, call: Call, bundle_id: str, position: str) -> tuple[int, Any]:
@@ -133,7 +134,7 @@ def fix_download(handler: Handler, app: Any, call: Call, bundle_id: str, positio
     if bundle.status in c.NOT_FLAGGABLE_STATUSES:
         raise ApiFailure(409, c.BUNDLE_INVALID_STATUS, "The bundle is not with a manager", {"status": bundle.status})
     if call.dry_run and app.faults.take(frozenset({"ignore_dry_run"}), "POST", call.path) is None:
-        return 200, {"data": _told(app, video), "dry_run": True}
+        return 200, {"data": _told(app, bundle, video), "dry_run": True}
     if world.fix_seconds:
         time.sleep(world.fix_seconds)
     for source in [url] if url is not None else images or []:
@@ -158,7 +159,7 @@ def fix_download(handler: Handler, app: Any, call: Call, bundle_id: str, positio
             idempotency_key=call.headers.get(c.IDEMPOTENCY_HEADER),
             request_id=call.request_id,
         )
-        return _data(_told(app, video))
+        return _data(_told(app, bundle, video))
 
 
 def _place_of(app: Any, source: str) -> tuple[Store, str] | None:
@@ -204,9 +205,9 @@ def _own_images(app: Any, bundle: Bundle, video: Video, images: Sequence[str]) -
     return in_form(app.world.carousel_form or form_of(video), paths, [app.images.public_url(path) for path in paths])
 
 
-def _told(app: Any, video: Video) -> dict[str, Any]:
+def _told(app: Any, bundle: Bundle, video: Video) -> dict[str, Any]:
     """A slot as the API tells it."""
-    entry = video.to_json()
+    entry = bundle.video_json(video)
     if app.world.image_objects and video.carousel_images:
         entry["carousel_images"] = [
             {"order": number, "storage_path": image, "public_url": app.images.public_url(image)}

@@ -170,6 +170,7 @@ def _bundle(rng: random.Random, number: int, today: date) -> Bundle:
         country=campaign.country,
         status=status,
         bundle_type="videos_only" if number % 7 == 3 else "account_and_videos",
+        says_start_date=number % 4 == 2,
         created_at=stamp(created),
         updated_at=stamp(created + timedelta(days=3)),
     )

@@ -83,6 +83,16 @@ class Bundle:
     slots: int = 0  # ordered slots; some may have no video yet
     created_at: str = ""
     updated_at: str = ""
+    says_start_date: bool = False  # its answers call the first day `target_publish_start_date`
+
+    def video_json(self, video: Video) -> dict[str, Any]:
+        """A video as the API answers it. Dates are kept as days here; TokPortal writes them as midnight UTC."""
+        answer = video.to_json()
+        for name in ("target_publish_date", "target_publish_end_date"):
+            answer[name] = as_midnight(answer[name])
+        if self.says_start_date:
+            answer["target_publish_start_date"] = answer.pop("target_publish_date")
+        return answer
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -103,6 +113,11 @@ class Bundle:
             "created_at": self.created_at,
             "updated_at": self.updated_at,
         }
+
+
+def as_midnight(text: str | None) -> str | None:
+    """`2026-02-22` as TokPortal answers it. What is no bare date stays as a test has set it."""
+    return f"{text}T00:00:00Z" if text and len(text) == 10 else text
 
 
 def stamp(moment: datetime | None = None) -> str:

@@ -35,9 +35,11 @@ _BUNDLE_FIELDS = (
 )  # fmt: skip
 _VIDEO_FIELDS = (
     "status", "video_type", "name", "description", "external_ref", "video_url", "carousel_images", "story_image_url",
-    "platform_url", "target_publish_date", "target_publish_end_date", "deadline", "download_issue",
-    "download_issue_comment", "extra",
+    "platform_url", "target_publish_date", "target_publish_end_date", "download_issue", "download_issue_comment",
+    "extra",
 )  # fmt: skip
+
+_DATE_FIELDS = frozenset({"target_publish_date", "target_publish_end_date"})
 
 # What issues repeat of their bundle, and of their video.
 _REPEATED = frozenset({"title", "external_ref", "platform", "country"})
@@ -262,7 +264,7 @@ def mirror_video(video: Video, payload: VideoPayload, *, asked_at: datetime) -> 
     (`lock_video`).
     """
     former_links = video.links
-    changed = _copy(payload, video, _VIDEO_FIELDS)
+    changed = _copy_video(payload, video)
     video.last_checked_at = asked_at
     if not _LINK_FIELDS.isdisjoint(changed):
         video.link_due_at = video.first_link_look(asked_at)
@@ -272,6 +274,16 @@ def mirror_video(video: Video, payload: VideoPayload, *, asked_at: datetime) -> 
     video.save(update_fields=fields)
     # What the bundle's last answer said is not the last word any more; the next look is worth having soon.
     Bundle.objects.filter(pk=video.bundle_id).update(answer_digest="", hurry_at=timezone.now())
+    return changed
+
+
+def _copy_video(payload: VideoPayload, video: Video) -> list[str]:
+    """The same for a slot. Its deadline follows from the whole window, also if an answer tells only one of its days."""
+    changed = _copy(payload, video, _VIDEO_FIELDS)
+    deadline = video.window.deadline
+    if video.deadline != deadline and not _DATE_FIELDS.isdisjoint(changed):
+        video.deadline = deadline
+        changed.append("deadline")
     return changed
 
 
@@ -302,13 +314,13 @@ def _upsert(
         former_links = video.links if video else []
         if video is None:
             video = Video(bundle=bundle, position=payload.position)
-            _copy(payload, video, _VIDEO_FIELDS)
+            _copy_video(payload, video)
             video.tokportal_id = payload.id
             video.link_due_at = video.first_link_look(asked_at) if bundle.can_be_flagged else None
             new.append(video)
         elif video.changed_here_at and asked_at <= video.changed_here_at:
             continue
-        elif names := _copy(payload, video, _VIDEO_FIELDS):
+        elif names := _copy_video(payload, video):
             if bundle.can_be_flagged and not _LINK_FIELDS.isdisjoint(names):
                 video.link_due_at = video.first_link_look(asked_at)
                 names = [*names, "link_due_at"]

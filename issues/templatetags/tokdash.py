@@ -1,7 +1,7 @@
 """Template tags that every page has."""
 
 import json
-from datetime import UTC, datetime, time, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cache, lru_cache, partial
 from typing import Any, cast
 
@@ -25,17 +25,20 @@ from issues.queries.counting import count_text
 from issues.queries.hooks import answer_of
 from issues.queries.kept import kept_text
 from issues.sync.troubles import sentence_of
+from issues.tokportal.days import PublishTime, PublishWindow
 from issues.tokportal.storage_paths import is_storage_path
 from issues.wording import (
     day_text,
+    earlier_text,
     exact_text,
-    hour_text,
     in_words,
     long_date_text,
     long_day_text,
     moment_text,
+    posting_texts,
     publish_text,
     span_text,
+    window_text,
 )
 
 register = template.Library()
@@ -152,32 +155,52 @@ def until(moment: datetime | None) -> str | SafeString:
 
 
 @register.simple_tag
-def deadline(moment: datetime | None) -> SafeString:
-    """The end of the publish window: `2 d 4 h left`, or `late by 5 h`, with its weekday."""
-    if moment is None:
+def posting(window: PublishWindow | None) -> SafeString:
+    """When a video is posted: `posts Fri 27 – Sat 28 Nov, 2 days left`, in red if it is late."""
+    if not window:
         return format_html('<span class="muted">{}</span>', gettext("no date"))
-    language = get_language()
-    day = _deadline_day(moment, timezone.get_current_timezone(), language)
-    seconds = (moment - timezone.now()).total_seconds()
-    span = int(abs(seconds))
-    # Beyond a minute no seconds are told, and the same words come again with each row and refresh.
-    main = _left(span if span < 60 else span // 60 * 60, seconds < 0, language)
-    css = "due late" if seconds < 0 else "due soon" if seconds < 24 * 3600 else "due"
-    return format_html('{}<span class="due-day">{}</span>', _time(moment, main, css), day)
+    now, zone = timezone.now(), timezone.get_current_timezone()
+    # The same windows come again with each row and refresh. Only a moment needs the minute, a day the day.
+    is_day = all(entry.moment is None for entry in window.times)
+    is_late = (window.deadline or now) < now
+    until = "day" if is_day else int(now.timestamp() // 60)
+    return _posting(window, now.astimezone(UTC).date(), is_late, until, zone, get_language())
 
 
 @lru_cache(maxsize=4096)
-def _left(seconds: int, is_late: bool, language: str | None) -> str:
-    """How long until a deadline, or since it."""
-    text = gettext("late by {span}") if is_late else gettext("{span} left")
-    return text.format(span=span_text(seconds))
+def _posting(
+    window: PublishWindow, today: date, is_late: bool, until: object, zone: tzinfo, language: str | None
+) -> SafeString:
+    now, deadline = timezone.now(), window.deadline or timezone.now()
+    when, left = posting_texts(window, now, zone)
+    css = "due late" if is_late else "due soon" if deadline - now < timedelta(days=1) else "due"
+    if window.end is not None and window.end.moment is None:
+        # TokPortal's day, also on hover: in another zone its end would be another day.
+        title, machine = f"{exact_text(deadline)} UTC", window.end.day.isoformat()
+    else:
+        title, machine = _title(deadline, zone, language), deadline.isoformat(timespec="seconds")
+    return format_html(
+        '<span class="due-day">{}, </span><time datetime="{}" title="{}" class="{}">{}</time>',
+        when, machine, title, css, left,
+    )  # fmt: skip
 
 
-@lru_cache(maxsize=4096)
-def _deadline_day(moment: datetime, zone: tzinfo, language: str | None) -> str:
-    """23:59:59 UTC is what a bare date of TokPortal's became: its day, whatever the zone."""
-    is_bare_day = moment.astimezone(UTC).time() == time(23, 59, 59)
-    return day_text(moment.astimezone(UTC)) if is_bare_day else hour_text(timezone.localtime(moment, zone))
+@register.simple_tag
+def deadline(moment: datetime | None) -> SafeString:
+    """The same if only the deadline is known: `until Sat 28 Nov, 2 days left`."""
+    return posting(PublishWindow.until(moment))
+
+
+@register.filter
+def days(window: PublishWindow) -> str:
+    """`Fri 27 – Sat 28 Nov`: the days on which a video is posted."""
+    return window_text(window)
+
+
+@register.filter
+def day_of(entry: PublishTime) -> str:
+    """One of TokPortal's days."""
+    return window_text(PublishWindow(entry))
 
 
 @register.simple_tag
@@ -188,6 +211,7 @@ def day(value: datetime | None) -> str | SafeString:
 
 register.filter("short_day", day_text)
 register.filter("publish_day", publish_text)
+register.filter("earlier", earlier_text)
 
 
 @register.filter

@@ -8,8 +8,10 @@ cannot be read becomes the empty value, what is unknown is kept in `extra`. Only
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from typing import Any, ClassVar, Self
+
+from issues.tokportal.days import PublishWindow
 
 
 class PayloadError(ValueError):
@@ -95,28 +97,6 @@ def _told(data: Mapping[str, Any], checks: Mapping[str, _Check], nullable: froze
     )
 
 
-def parse_moment(value: object, *, end_of_day: bool = False) -> datetime | None:
-    """An ISO 8601 date or time as an aware datetime (UTC where no zone is given), `None` where it is neither.
-
-    A bare date means its beginning, or with `end_of_day` the last second of it.
-    """
-    text = _text(value, 64).strip()
-    if not text:
-        return None
-    try:
-        if len(text) == 10:
-            day = datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007
-            start = datetime.combine(day, time.min, tzinfo=UTC)
-            return start + timedelta(days=1, seconds=-1) if end_of_day else start
-        moment = datetime.fromisoformat(text)
-    except (ValueError, OverflowError):
-        return None
-    try:
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except OverflowError:
-        return None
-
-
 def _take(data: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     """What is not among `names`: kept, so that nothing of TokPortal's is lost."""
     return {_storable(key): _storable_json(value) for key, value in data.items() if key not in names}
@@ -192,6 +172,7 @@ class VideoPayload:
     platform_url: str = ""
     target_publish_date: str = ""
     target_publish_end_date: str = ""
+    start_date_name: str = "target_publish_date"  # what this answer calls the first day
     download_issue: bool = False
     download_issue_comment: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
@@ -221,10 +202,9 @@ class VideoPayload:
         images = data.get("carousel_images")
         comment = data.get("download_issue_comment")
         told = _told(data, cls._CHECKS, cls._NULLABLE)
-        if "target_publish_start_date" in told:
+        only_start = "target_publish_start_date" in told and "target_publish_date" not in told
+        if only_start:
             told |= {"target_publish_date"}
-        if told & {"target_publish_date", "target_publish_end_date"}:
-            told |= {"deadline"}
         return cls(
             position=position,
             id=_text(data.get("id"), 128),
@@ -237,8 +217,11 @@ class VideoPayload:
             carousel_images=tuple(map(_image, images)) if isinstance(images, list) else (),
             story_image_url=_text(data.get("story_image_url"), 8192),
             platform_url=_text(data.get("platform_url"), 8192),
-            target_publish_date=_text(data.get("target_publish_date") or data.get("target_publish_start_date"), 64),
+            # Some answers call the first day `target_publish_start_date`.
+            target_publish_date=_text(data.get("target_publish_date"), 64)
+            or _text(data.get("target_publish_start_date"), 64),
             target_publish_end_date=_text(data.get("target_publish_end_date"), 64),
+            start_date_name="target_publish_start_date" if only_start else "target_publish_date",
             download_issue=_flag(data.get("download_issue")),
             download_issue_comment=None if comment is None else _text(comment),
             extra=_take(data, ("id", "position", *cls._CHECKS)),
@@ -251,11 +234,14 @@ class VideoPayload:
         return "download_issue" in self.told
 
     @property
+    def window(self) -> PublishWindow:
+        """The days on which the manager may post it."""
+        return PublishWindow.parse(self.target_publish_date, self.target_publish_end_date)
+
+    @property
     def deadline(self) -> datetime | None:
-        """The end of the publish window: after it the manager is late. A bare date lasts until its last second."""
-        return parse_moment(self.target_publish_end_date, end_of_day=True) or parse_moment(
-            self.target_publish_date, end_of_day=True
-        )
+        """The end of the publish window: after it the manager is late."""
+        return self.window.deadline
 
 
 @dataclass(frozen=True, slots=True)

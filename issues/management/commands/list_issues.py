@@ -44,9 +44,9 @@ class Command(TokDashCommand):
             self.print_json([issue_json(issue) for issue in issues])
             return
         for issue in issues:
-            due = f"{issue.deadline:%Y-%m-%d %H:%M}" if issue.deadline else "no date"
+            due = " to ".join(entry.text for entry in issue.window.times) or "no date"
             video = issue.video
             self.stdout.write(
-                f"{due:16}  {issue.state:7}  {video.bundle.tokportal_id} {video.position:>3}  {issue.comment or '-'}"
+                f"{due:24}  {issue.state:7}  {video.bundle.tokportal_id} {video.position:>3}  {issue.comment or '-'}"
             )
         self.stderr.write(f"{len(issues)} issues")
