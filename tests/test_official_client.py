@@ -1,7 +1,9 @@
 """TokPortal's own Python client against the sandbox: what it expects of the real API holds here."""
 
 import json
+import re
 import time
+import urllib.request
 
 import pytest
 import tokportal
@@ -95,6 +97,118 @@ def test_direct_uploads(official, sandbox, tmp_path):
     assert video["size_bytes"] == len(factories.MP4)
     assert video["content_type"] == "video/mp4"
     assert image["storage_path"]
+
+
+def test_a_direct_upload_is_replayed_under_its_key(official, sandbox, tmp_path):
+    bundle, _ = factories.slot(sandbox, "video")
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(factories.MP4)
+
+    first = official.uploads.video_direct(str(path), bundle["id"], idempotency_key="up")
+    assert official.uploads.video_direct(str(path), bundle["id"], idempotency_key="up") == first
+    path.write_bytes(factories.MP4[:500])
+    with pytest.raises(tokportal.TokPortalApiError) as caught:
+        official.uploads.video_direct(str(path), bundle["id"], idempotency_key="up")
+
+    assert caught.value.status == 409
+    assert len(sandbox.control.ledger("put")) == 1
+
+
+WHOLE = {
+    "video_type": "video", "description": "#ad", "video_url": "https://cdn.example.com/ok.mp4",
+    "target_publish_date": "2030-01-07",
+}  # fmt: skip
+
+
+def test_a_slot_is_configured_whole(official, sandbox):
+    bundle, video = factories.slot(sandbox, "carousel")
+    where = bundle["id"], video["position"]
+
+    made = official.bundles.configure_video(*where, {**WHOLE, "external_ref": "MINE-1"}, idempotency_key="put")["data"]
+    again = official.bundles.configure_video(*where, {**WHOLE, "external_ref": "MINE-1"}, idempotency_key="put")["data"]
+
+    assert made == again
+    assert (made["video_type"], made["video_url"], made["external_ref"]) == ("video", WHOLE["video_url"], "MINE-1")
+    assert made["carousel_images"] is None  # what is left out is cleared
+    assert made["name"] == ""
+    assert len(sandbox.control.ledger("configure")) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"video_type": "reel"}, "VALIDATION_ERROR"),
+        ({"video_url": ""}, "VALIDATION_ERROR"),
+        ({"description": None}, "VALIDATION_ERROR"),
+        ({"target_publish_date": "soon"}, "VALIDATION_ERROR"),
+        ({"story_image_url": "https://cdn.example.com/a.jpg"}, "VALIDATION_ERROR"),
+        ({"video_type": "carousel"}, "VALIDATION_ERROR"),
+        ({"video_type": "carousel", "video_url": None, "carousel_images": ["a"] * 21}, "VALIDATION_ERROR"),
+        ({"download_issue": False}, "UNKNOWN_FIELD"),
+    ],
+)
+def test_a_slot_is_not_configured_by_halves(official, sandbox, changes, code):
+    bundle, video = factories.slot(sandbox, "video")
+
+    with pytest.raises(tokportal.TokPortalApiError) as caught:
+        official.bundles.configure_video(bundle["id"], video["position"], {**WHOLE, **changes})
+
+    assert (caught.value.status, caught.value.code) == (400, code)
+    assert official.bundles.get_video(bundle["id"], video["position"])["data"]["video_url"] == video["video_url"]
+
+
+def test_some_statuses_refuse_to_be_configured(official, sandbox):
+    bundle, video = factories.slot(sandbox, "video", flagged=True)
+    with pytest.raises(tokportal.TokPortalApiError) as caught:
+        official.bundles.configure_video(bundle["id"], video["position"], WHOLE)
+    assert (caught.value.status, caught.value.code) == (409, "INVALID_STATUS_TRANSITION")
+    assert caught.value.details["current_status"] == "accepted"
+
+    sandbox.control.change_bundle(bundle["id"], status="archived")
+    with pytest.raises(tokportal.TokPortalApiError) as caught:
+        official.bundles.configure_video(bundle["id"], video["position"], WHOLE)
+    assert caught.value.code == "BUNDLE_INVALID_STATUS"
+
+
+def test_youtube_is_a_platform(official):
+    found = official.bundles.list(platform="youtube")["data"]
+
+    assert found
+    kinds = {video["video_type"] for bundle in found for video in official.bundles.list_videos(bundle["id"])["data"]}
+    assert kinds == {"video"}
+
+
+def ask(sandbox, method, path, **headers):
+    request = urllib.request.Request(sandbox.base_url + path, method=method, headers=headers)
+    with urllib.request.urlopen(request) as answer:
+        return answer.status, answer.headers
+
+
+@pytest.mark.parametrize(
+    ("said", "is_echoed"),
+    [
+        ("tokdash-1a2b", True), ("a" * 128, True), ("a:b.c_d-e", True),
+        ("a" * 129, False), ("two words", False), ("<b>", False), ("caf\xe9", False), ("-x", False), ("", False),
+    ],
+)  # fmt: skip
+def test_a_request_id_comes_back_if_it_is_safe(sandbox, said, is_echoed):
+    told = ask(sandbox, "GET", "/me", **{"X-API-Key": FULL_KEY, "X-Request-ID": said})[1]["X-TokPortal-Request-ID"]
+
+    assert (told == said) is is_echoed
+    assert is_echoed or re.fullmatch(r"req_[0-9a-f]{32}", told)
+
+
+@pytest.mark.parametrize("path", ["/me", "/bundles/x/videos/1/fix-download", "/no-such-call"])
+def test_a_preflight_is_answered_and_costs_nothing(sandbox, path):
+    before = sandbox.control.counts()["requests"]
+
+    status, headers = ask(sandbox, "OPTIONS", path, Origin="https://tokdash.example")
+
+    assert status == 204
+    assert headers["Access-Control-Allow-Origin"] == "*"
+    assert "PATCH" in headers["Access-Control-Allow-Methods"]
+    assert "X-RateLimit-Remaining" not in headers
+    assert sandbox.control.counts()["requests"] == before
 
 
 @pytest.mark.parametrize(

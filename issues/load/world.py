@@ -16,6 +16,7 @@ from issues.link_checks.catalogue import CATALOGUE
 from issues.link_checks.urls import host_of
 from issues.load.pour import number_on, pour, without_indexes
 from issues.models import AuditHead, Bundle, Fix, Issue, Membership, Team, User, Video, Workspace
+from issues.tokportal import constants as c
 from issues.tokportal.days import end_of
 
 YEARS = timedelta(days=730)  # over which all of it is spread
@@ -161,7 +162,7 @@ class World:
                 code = f"load-{place + 1:02}-{number + 1:06}"
                 ended = when < self.now - timedelta(days=4)
                 status = self.chance.choice(("completed", "archived")) if ended else "accepted"
-                platform = "tiktok" if number % len(workspaces) == 0 else "instagram"
+                platform = c.PLATFORMS[number % len(workspaces) % len(c.PLATFORMS)]
                 made = MadeBundle(pk, place, code, title, f"REF-{place + 1:02}-{number + 1:06}", when, slots, platform,
                                   self.chance.choice(COUNTRIES))  # fmt: skip
                 self.bundles.append(made)

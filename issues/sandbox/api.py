@@ -9,12 +9,14 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from issues.sandbox import control, faults
-from issues.sandbox.calls import Call, error_body, find_route
+from issues.sandbox.calls import Call, error_body
 from issues.sandbox.http import Handler, Reset
+from issues.sandbox.routes import find_route
 from issues.sandbox.world import ApiFailure, Key, World, body_digest
 from issues.tokportal import constants as c
 
 PREFIX = "/api/ext"
+SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 SENSITIVE = re.compile(r"^/upload/(video|image)$|^/webhooks$")
 
 
@@ -27,14 +29,17 @@ class ApiHandler(Handler):
             control.handle(self, app)
             return
         world: World = app.world
-        request_id = self.headers.get(c.REQUEST_ID_HEADER) or f"req_{uuid.uuid4().hex}"
-        headers = {c.TOKPORTAL_REQUEST_ID_HEADER: request_id[:128]}
+        request_id = self._request_id()
+        headers = {c.TOKPORTAL_REQUEST_ID_HEADER: request_id}
         if world.latency:
             time.sleep(world.latency)
         if not self.url_path.startswith(PREFIX + "/"):
             self.send_json(404, error_body("NOT_FOUND", "No such path"), headers)
             return
         path = self.url_path[len(PREFIX) :]
+        if self.command == "OPTIONS":
+            self._answer_preflight(headers)
+            return
         before = app.faults.take(faults.BEFORE, self.command, path)
         after = app.faults.take(faults.ANSWER, self.command, path)
         try:
@@ -53,11 +58,33 @@ class ApiHandler(Handler):
         else:
             self.send_json(status, body, headers)
 
+    def _request_id(self) -> str:
+        """The client's own id where it is safe to print, else one of ours."""
+        said = self.headers.get(c.REQUEST_ID_HEADER, "")
+        return said if SAFE_REQUEST_ID.fullmatch(said) else f"req_{uuid.uuid4().hex}"
+
+    def _answer_preflight(self, headers: dict[str, str]) -> None:
+        """What a browser asks first: answered without a key, and no token is taken."""
+        self.send_bytes(
+            204,
+            b"",
+            {
+                **headers,
+                "Access-Control-Allow-Origin": "*",
+                "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
+                "Access-Control-Allow-Headers": ", ".join(
+                    ("Content-Type", c.API_KEY_HEADER, c.IDEMPOTENCY_HEADER, c.REQUEST_ID_HEADER, c.DRY_RUN_HEADER)
+                ),
+                "Access-Control-Max-Age": "600",
+            },
+        )
+
     # --- The request, once -----------------------------------------------------------------------------------
 
     def _answer(self, app: Any, path: str, key: Key, request_id: str) -> tuple[int, Any]:
         if path in {"/upload/video/direct", "/upload/image/direct"} and self.command == "POST":
-            body, digest = b"", ""
+            # The file is never held in memory: its size stands for it.
+            body, digest = b"", body_digest(self.command, path, str(self.content_length()).encode())
         else:
             body = self.read_body()
             digest = body_digest(self.command, path, body)

@@ -7,11 +7,10 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from email.parser import HeaderParser
 from typing import Any
-from urllib.parse import unquote
 
 from issues.sandbox import media
 from issues.sandbox.data import folder_of, form_of, in_form, is_path
@@ -102,13 +101,13 @@ def get_bundle(handler: Handler, app: Any, call: Call, bundle_id: str) -> tuple[
 def list_videos(handler: Handler, app: Any, call: Call, bundle_id: str) -> tuple[int, Any]:
     with app.world.lock:
         bundle = app.world.bundle(bundle_id, call.key.owner)
-        return _data([_told(app, bundle, video) for video in bundle.videos])
+        return _data([told(app, bundle, video) for video in bundle.videos])
 
 
 def get_video(handler: Handler, app: Any, call: Call, bundle_id: str, position: str) -> tuple[int, Any]:
     with app.world.lock:
         bundle = app.world.bundle(bundle_id, call.key.owner)
-        return _data(_told(app, bundle, app.world.video(bundle, int(position))))
+        return _data(told(app, bundle, app.world.video(bundle, int(position))))
 
 
 def fix_download(handler: Handler, app: Any, call: Call, bundle_id: str, position: str) -> tuple[int, Any]:
@@ -134,7 +133,7 @@ def fix_download(handler: Handler, app: Any, call: Call, bundle_id: str, positio
     if bundle.status in c.NOT_FLAGGABLE_STATUSES:
         raise ApiFailure(409, c.BUNDLE_INVALID_STATUS, "The bundle is not with a manager", {"status": bundle.status})
     if call.dry_run and app.faults.take(frozenset({"ignore_dry_run"}), "POST", call.path) is None:
-        return 200, {"data": _told(app, bundle, video), "dry_run": True}
+        return 200, {"data": told(app, bundle, video), "dry_run": True}
     if world.fix_seconds:
         time.sleep(world.fix_seconds)
     for source in [url] if url is not None else images or []:
@@ -159,7 +158,7 @@ def fix_download(handler: Handler, app: Any, call: Call, bundle_id: str, positio
             idempotency_key=call.headers.get(c.IDEMPOTENCY_HEADER),
             request_id=call.request_id,
         )
-        return _data(_told(app, bundle, video))
+        return _data(told(app, bundle, video))
 
 
 def _place_of(app: Any, source: str) -> tuple[Store, str] | None:
@@ -205,7 +204,7 @@ def _own_images(app: Any, bundle: Bundle, video: Video, images: Sequence[str]) -
     return in_form(app.world.carousel_form or form_of(video), paths, [app.images.public_url(path) for path in paths])
 
 
-def _told(app: Any, bundle: Bundle, video: Video) -> dict[str, Any]:
+def told(app: Any, bundle: Bundle, video: Video) -> dict[str, Any]:
     """A slot as the API tells it."""
     entry = bundle.video_json(video)
     if app.world.image_objects and video.carousel_images:
@@ -402,43 +401,3 @@ def delete_webhook(handler: Handler, app: Any, call: Call, webhook_id: str) -> t
 def test_webhook(handler: Handler, app: Any, call: Call, webhook_id: str) -> tuple[int, Any]:
     found = _endpoint(app, call, webhook_id)
     return _data(app.webhooks.deliver_to(found, "webhook.test", {"message": "It works"}))
-
-
-Route = Callable[..., tuple[int, Any]]
-ROUTES: tuple[tuple[str, re.Pattern[str], Route], ...] = tuple(
-    (method, re.compile(f"^{pattern}$"), function)
-    for method, pattern, function in (
-        ("GET", "/me", get_me),
-        ("GET", "/bundles", list_bundles),
-        ("GET", "/bundles/([^/]+)", get_bundle),
-        ("GET", "/bundles/([^/]+)/videos", list_videos),
-        ("GET", r"/bundles/([^/]+)/videos/(-?\d+)", get_video),
-        ("POST", r"/bundles/([^/]+)/videos/(-?\d+)/fix-download", fix_download),
-        ("POST", "/upload/video", presign),
-        ("POST", "/upload/image", presign),
-        ("POST", "/upload/video/direct", upload_direct),
-        ("POST", "/upload/image/direct", upload_direct),
-        ("GET", "/webhooks", list_webhooks),
-        ("POST", "/webhooks", create_webhook),
-        ("GET", "/webhooks/([^/]+)", get_webhook),
-        ("PATCH", "/webhooks/([^/]+)", patch_webhook),
-        ("DELETE", "/webhooks/([^/]+)", delete_webhook),
-        ("POST", "/webhooks/([^/]+)/test", test_webhook),
-    )
-)
-
-
-def find_route(method: str, path: str) -> Callable[[Handler, Any, Call], tuple[int, Any]]:
-    """The function for a request, with the parts of the path bound. Raises 404 or 405 as ApiFailure."""
-    allowed = []
-    for known, pattern, function in ROUTES:
-        found = pattern.match(path)
-        if not found:
-            continue
-        allowed.append(known)
-        if known == method:
-            parts = [unquote(part) for part in found.groups()]
-            return lambda handler, app, call, f=function, p=parts: f(handler, app, call, *p)  # type: ignore[misc]
-    if allowed:
-        raise ApiFailure(405, "METHOD_NOT_ALLOWED", headers={"Allow": ", ".join(allowed)})
-    raise ApiFailure(404, "NOT_FOUND", "No such path")

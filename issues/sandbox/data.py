@@ -36,7 +36,7 @@ CAMPAIGNS = (
              ("Latte art", "Blind tasting", "Fika break", "Iced matcha", "Foam test")),
     Campaign("MESA-TACO", "Mesa", "Mesa taco kits", "US", "tiktok",
              ("Taco Tuesday", "Five-minute salsa", "Kids cook", "Spicy challenge", "Leftover remix", "Crunch ASMR")),
-    Campaign("PIXIE-GAME", "Pixie Games", "Pixie puzzle season 4", "GB", "tiktok",
+    Campaign("PIXIE-GAME", "Pixie Games", "Pixie puzzle season 4", "GB", "youtube",
              ("Level 400 fail", "Speedrun", "Secret room", "Boss guide", "Patch notes in 20 s")),
     Campaign("AMAI-TEA", "Amai", "Amai cold brew tea", "JP", "instagram",
              ("Yuzu", "Summer picnic", "Bento pairing", "Brew overnight", "Train station")),
@@ -179,6 +179,8 @@ def _bundle(rng: random.Random, number: int, today: date) -> Bundle:
 def _video(rng: random.Random, bundle: Bundle, campaign: Campaign, position: int, today: date) -> Video:
     start = today + timedelta(days=rng.randint(-1, 8))
     kind = "carousel" if position % 9 == 4 else "story" if position % 9 == 8 else "video"
+    if bundle.platform == "youtube":
+        kind = "video"  # neither stories nor carousels there
     slug = f"{campaign.code.lower()}/{position:02d}"
     status = "finalized" if bundle.status == "completed" else "pending" if bundle.status == "draft" else "configured"
     video = Video(
