@@ -1,4 +1,4 @@
-"""Logs without secrets: keys, signatures, cookies and presigned queries are cut out of every line and every report."""
+"""Logs without secrets: keys, signatures, cookies, and the secrets of links are cut out of every line and report."""
 
 import logging
 import re
@@ -7,6 +7,8 @@ from typing import Any
 
 from celery import current_task
 from pythonjsonlogger.json import JsonFormatter
+
+from issues.link_checks.masking import mask_log
 
 # The id that the error page shows, so that a line can be found by it.
 current_request_id: ContextVar[str] = ContextVar("current_request_id", default="-")
@@ -21,8 +23,8 @@ _SECRETS = (
 
 
 def scrub(text: str) -> str:
-    """`text` with what looks like a secret replaced by `***`."""
-    text = _SECRETS[0].sub("***", text)
+    """`text` with what looks like a secret replaced by `***`, and links without their query and tokens."""
+    text = mask_log(_SECRETS[0].sub("***", text))
     return _SECRETS[1].sub(r"\1\2***", text)
 
 

@@ -15,10 +15,11 @@ from issues.audit.actors import Actor, Personal
 from issues.audit.personal import keep_values
 from issues.audit.verbs import Verb
 from issues.audit.words import search_words
+from issues.link_checks.masking import mask_secrets, mask_values
 from issues.models import AuditEvent, AuditHead, Issue, Video, Workspace
 
-# field → [before, after]; links in it are shortened first (links.urls.shown_url), secrets are "set" or "changed",
-# what belongs to a person is a Personal.
+# field → [before, after]; links in it are masked first (link_checks.masking.shown_url), secrets are "set" or
+# "changed", what belongs to a person is a Personal. What is written stays for good, so `record` masks every text again.
 Changes = dict[str, list[Any]]
 
 GENESIS = "0" * 64
@@ -160,8 +161,8 @@ def _draft(
     def plain(value: object) -> object:
         return {"digest": digests[value]} if isinstance(value, Personal) else str(value)
 
-    changes: Changes = json.loads(json.dumps(event.changes, default=plain).replace("\\u0000", ""))
-    label = "" if isinstance(event.label, Personal) else event.label[:700].replace("\x00", "")
+    changes: Changes = mask_values(json.loads(json.dumps(event.changes, default=plain).replace("\\u0000", "")))
+    label = "" if isinstance(event.label, Personal) else mask_secrets(event.label)[:700].replace("\x00", "")
     label_digest = digests[event.label] if isinstance(event.label, Personal) else ""
     row = AuditEvent(
         team_id=team_id,

@@ -78,7 +78,7 @@ def evidence_of(team: Team) -> Iterator[bytes]:
         ("README.txt", [README.format(team=team.name)]),
         ("verify.py", [program]),
         ("about.json", [json.dumps(about, ensure_ascii=False) + "\n"]),
-        ("events.jsonl", json_lines(events.iterator(chunk_size=1000))),
+        ("events.jsonl", json_lines(events.iterator(chunk_size=1000), as_recorded=True)),
         # After the events: what they say of people was written before them.
         ("people.jsonl", (_person(row) for row in people.iterator(chunk_size=1000))),
         ("checkpoints.jsonl", (json.dumps(as_json(row)) + "\n" for row in checkpoints.iterator(chunk_size=1000))),

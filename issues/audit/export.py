@@ -47,11 +47,13 @@ def _row(event: AuditEvent, people: People) -> dict[str, Any]:
     }
 
 
-def _with_people(events: Iterable[AuditEvent]) -> Iterator[tuple[AuditEvent, dict[str, Any]]]:
+def _with_people(
+    events: Iterable[AuditEvent], *, as_recorded: bool = False
+) -> Iterator[tuple[AuditEvent, dict[str, Any]]]:
     """Each event with its readable row; the values beside the chain are looked up for a chunk at a time."""
     rest = iter(events)
     while chunk := list(islice(rest, CHUNK)):
-        people = people_of(chunk[0].team_id, chunk)
+        people = people_of(chunk[0].team_id, chunk, as_recorded=as_recorded)
         for event in chunk:
             yield event, _row(event, people)
 
@@ -75,9 +77,13 @@ def csv_lines(events: Iterable[AuditEvent]) -> Iterator[str]:
         yield flush()
 
 
-def json_lines(events: Iterable[AuditEvent]) -> Iterator[str]:
-    """The export as JSON lines with everything that was hashed: enough to check the chain without us."""
-    for event, row in _with_people(events):
+def json_lines(events: Iterable[AuditEvent], *, as_recorded: bool = False) -> Iterator[str]:
+    """The export as JSON lines with everything that was hashed: enough to check the chain without us.
+
+    `as_recorded`: the readable part exactly as it was hashed, too. The evidence package needs that: its program
+    compares the two.
+    """
+    for event, row in _with_people(events, as_recorded=as_recorded):
         yield (
             json.dumps({**row, "canonical": event.canonical, "previous_hash": event.previous_hash}, ensure_ascii=False)
             + "\n"

@@ -9,9 +9,11 @@ from typing import Any
 from django.db.models import Q
 
 from issues.audit.actors import Personal
+from issues.link_checks.masking import mask_secrets, shown_url
 from issues.models import AuditEvent, PersonalValue
 
 ERASED = "(erased)"
+_WORDS = frozenset({"comment", "text", "base_url"})  # fields in which links stay usable
 
 
 def digest_of(salt: str, value: str) -> str:
@@ -54,31 +56,46 @@ def _clean(value: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Values by digest, for showing events."""
+    """Values by digest, for showing events.
+
+    Events that an older version wrote may hold secrets of links, which the chain keeps. They are masked here, unless
+    `as_recorded` asks for what was hashed.
+    """
 
     values: Mapping[str, str]
+    as_recorded: bool = False
 
     def name(self, event: AuditEvent) -> str:
         return self.of(event.actor_digest) if event.actor_digest else event.actor_name
 
     def label(self, event: AuditEvent) -> str:
-        return self.of(event.label_digest) if event.label_digest else event.label
+        if event.label_digest:
+            return self.of(event.label_digest)
+        return event.label if self.as_recorded else mask_secrets(event.label)
 
     def changes(self, event: AuditEvent) -> dict[str, Any]:
         """The event's changes with the values in place of their digests."""
-        return {field: self._shown(pair) for field, pair in event.changes.items()}
+        return {field: self._shown(pair, field) for field, pair in event.changes.items()}
 
     def of(self, digest: str) -> str:
         return self.values.get(digest, ERASED)
 
-    def _shown(self, value: Any) -> Any:
+    def _shown(self, value: Any, field: str) -> Any:
+        if isinstance(value, str):
+            return value if self.as_recorded else _masked(value, field)
         if isinstance(value, list):
-            return [self._shown(entry) for entry in value]
+            return [self._shown(entry, field) for entry in value]
         if isinstance(value, dict):
             if set(value) == {"digest"}:
                 return self.of(value["digest"])
-            return {name: self._shown(entry) for name, entry in value.items()}
+            return {name: self._shown(entry, field) for name, entry in value.items()}
         return value
+
+
+def _masked(text: str, field: str) -> str:
+    """A link as it may be shown; what people wrote without the secrets in it."""
+    is_link = "://" in text and field not in _WORDS and not any(ch.isspace() for ch in text)
+    return shown_url(text) if is_link else mask_secrets(text)
 
 
 def digests_in(event: AuditEvent) -> set[str]:
@@ -100,10 +117,10 @@ def digests_within(value: Any) -> set[str]:
     return set()
 
 
-def people_of(team_id: int, events: Iterable[AuditEvent]) -> People:
+def people_of(team_id: int, events: Iterable[AuditEvent], *, as_recorded: bool = False) -> People:
     """The values that these events speak of, in one query."""
     wanted = {digest for event in events for digest in digests_in(event)}
     if not wanted:
-        return People({})
+        return People({}, as_recorded)
     rows = PersonalValue.objects.filter(team_id=team_id, digest__in=wanted, erased_at=None)
-    return People(dict(rows.values_list("digest", "value")))
+    return People(dict(rows.values_list("digest", "value")), as_recorded)

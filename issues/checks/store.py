@@ -9,8 +9,9 @@ from django.utils import timezone
 from issues.enums import MediaKind, VerdictClass
 from issues.link_checks.catalogue import CATALOGUE, Verdict, worst_of
 from issues.link_checks.checker import Report, check_link
+from issues.link_checks.masking import mask_secrets, mask_values, shown_url
 from issues.link_checks.url_rules import judge_link
-from issues.link_checks.urls import host_of, shown_url
+from issues.link_checks.urls import host_of
 from issues.models import Fix, LinkCheck, Team, Video
 
 # How long a look speaks for a link that somebody is about to send.
@@ -49,10 +50,10 @@ def keep(team_id: int, url: str, report: Report) -> LinkCheck:
         "shown_url": shown_url(url)[:220],
         "verdict": verdict.code,
         "verdict_class": verdict.cls.value,
-        "fact": verdict.fact[:200],
+        "fact": mask_secrets(verdict.fact)[:200],
         "until": verdict.until,
         "repaired": verdict.repaired,
-        "evidence": report.evidence,
+        "evidence": mask_values(report.evidence),
         "checked_at": timezone.now(),
     }
     look, _ = LinkCheck.objects.update_or_create(team_id=team_id, digest=digest_of(url), defaults=values)

@@ -23,6 +23,7 @@ from issues.fixes.submit import body_of, check_links, create_fix, link_kind
 from issues.fixes.tables import TableLine, read_table
 from issues.link_checks.catalogue import Verdict
 from issues.link_checks.checker import Report, check_link
+from issues.link_checks.masking import mask_secrets, shown_url
 from issues.models import BulkFix, BulkRow, Fix, Issue, Team
 from issues.nudge import nudge
 from issues.problems import Refusal
@@ -57,7 +58,7 @@ def plan_pattern(*, team: Team, issues: Iterable[Issue], find: str, put: str, ac
             rows.append(_row(issue, f"{issue.video} · {issue.video.bundle} #{issue.video.position}", changed))
     if not rows:
         raise Refusal(_("No link of the selected issues begins so."), code="PATTERN_MATCHES_NOTHING")
-    return _plan(team, rows, f"“{find[:80]}” became “{put[:80]}”", actor)
+    return _plan(team, rows, f"“{shown_url(find)[:80]}” became “{shown_url(put)[:80]}”", actor)
 
 
 def with_pattern(link: str, find: str, put: str) -> str:
@@ -112,7 +113,7 @@ def find_issues(teams: Sequence[Team], lines: Sequence[TableLine]) -> list[tuple
 
 
 def _row(issue: Issue | None, label: str, links: list[str], problem: str = "") -> BulkRow:
-    row = BulkRow(issue=issue, label=label[:700], before=issue.links if issue else [], links=links)
+    row = BulkRow(issue=issue, label=mask_secrets(label)[:700], before=issue.links if issue else [], links=links)
     if issue and not problem:
         try:
             row.links = check_links(link_kind(issue.video), links)
@@ -121,7 +122,7 @@ def _row(issue: Issue | None, label: str, links: list[str], problem: str = "") -
         if issue.state == IssueState.FIXING:
             problem = _("A fix of this video is under way.")
     if problem:
-        row.state, row.message = RowState.REFUSED, problem[:500]
+        row.state, row.message = RowState.REFUSED, mask_secrets(problem)[:500]
     return row
 
 

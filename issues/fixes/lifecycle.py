@@ -23,7 +23,7 @@ from issues.fixes.link_gate import copy_is_missing, look_before_sending
 from issues.fixes.moves import move
 from issues.fixes.rehost import copy_to_store
 from issues.leases import LeaseKeeper
-from issues.link_checks.urls import shown_url
+from issues.link_checks.masking import mask_secrets, shown_url
 from issues.models import Fix, Workspace
 from issues.problems import LeaseLostError, Refusal
 from issues.sealed import SealError
@@ -319,7 +319,7 @@ class _Driver:
                 # A second key of its own for fixes says nothing about the one that the sync uses.
                 refuse = refuse_write_key if self.workspace.write_key_fingerprint else refuse_key
                 refuse(workspace=self.workspace, code=error.code, actor=self.actor)
-            details = {"status": error.status, "message": error.message[:300]}
+            details = {"status": error.status, "message": mask_secrets(error.message)[:300]}
             self._move(FixState.REJECTED, code=error.code, code_details=details, **about)
 
     def _requeue(self, seconds: float, earlier_open: bool, **fields: Any) -> None:

@@ -11,7 +11,7 @@ from issues.audit import Actor, Event, Verb, record
 from issues.enums import IssueState, Origin
 from issues.fixes.link_gate import refuse_bad_links
 from issues.fixes.submit import body_of, check_links, create_fix, link_kind
-from issues.link_checks.urls import shown_url
+from issues.link_checks.masking import shown_url
 from issues.models import Issue, PreparedFix, Video
 from issues.problems import Refusal
 

@@ -20,8 +20,8 @@ from issues.fixes.uploads import put_file
 from issues.link_checks.catalogue import Verdict
 from issues.link_checks.checker import size_text
 from issues.link_checks.http_fetch import Clock, FetchError, open_link
+from issues.link_checks.masking import masked_place
 from issues.link_checks.resolver import current_network
-from issues.link_checks.urls import shown_url
 from issues.media.file_check import look_at_file, read_at_of
 from issues.models import Fix, Issue, MediaFile
 from issues.problems import Refusal
@@ -116,5 +116,9 @@ def _fetch(link: str, file: IO[bytes], still_ours: Callable[[], None]) -> int:
 
 
 def _filename(link: str) -> str:
-    name = PurePosixPath(unquote(urlsplit(link).path)).name.replace("\x00", "")
-    return name[-100:] if "." in name else f"{shown_url(name)[:60] or 'video'}.mp4"
+    """The file's name as the link has it; TokPortal gets it, so it must not be a secret of the link."""
+    parts = urlsplit(link)
+    name = PurePosixPath(unquote(masked_place(f"{parts.hostname}{parts.path}"))).name.replace("\x00", "")
+    if "…" in name:
+        return "video.mp4"
+    return name[-100:] if "." in name else f"{name[:60] or 'video'}.mp4"

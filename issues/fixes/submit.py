@@ -13,7 +13,8 @@ from issues.audit import Actor, Changes, Event, Verb, record
 from issues.crash import crash_point
 from issues.enums import UPLOAD_KINDS, FixKind, FixState, IssueState
 from issues.fixes.link_gate import refuse_bad_links
-from issues.link_checks.urls import is_web_link, shown_url
+from issues.link_checks.masking import shown_url
+from issues.link_checks.urls import is_web_link
 from issues.models import Fix, Issue, Video
 from issues.nudge import nudge
 from issues.problems import Refusal

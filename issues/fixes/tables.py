@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from issues.link_checks.urls import shown_url
+from issues.link_checks.masking import shown_url
 from issues.problems import Refusal
 
 MAX_LINES = 1000

@@ -23,7 +23,7 @@ from issues.fixes.moves import MoveError, move
 from issues.fixes.outcomes import OUTCOMES
 from issues.fixes.submit import MAX_IMAGES, body_of, check_links, create_fix, upload_kind
 from issues.link_checks.checker import stored_size
-from issues.link_checks.urls import shown_url
+from issues.link_checks.masking import shown_url
 from issues.media.examiner import Pieces
 from issues.media.file_check import look_at_file
 from issues.models import Fix, Issue, MediaFile

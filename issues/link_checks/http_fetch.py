@@ -15,9 +15,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from issues.link_checks.masking import shown_url
 from issues.link_checks.resolver import NameFailedError, NameMissingError, NamesUnavailableError, Network
 from issues.link_checks.ssrf import Address, MalformedError, NotPublicError, PortError, Target
-from issues.link_checks.urls import shown_url
 
 CONNECT_SECONDS = 3.0
 FIRST_BYTE_SECONDS = 5.0

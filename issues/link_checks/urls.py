@@ -1,23 +1,8 @@
-"""Links as people may see them: without the secrets that many carry in their query."""
+"""Links: what they are made of, and which can be sent. `shown_url` is here for those who look for it here."""
 
 from urllib.parse import urlsplit
 
-MAX_SHOWN = 200
-
-
-def shown_url(url: str) -> str:
-    """Host and path, and `?…` where a query was: what may stand in a list, a log, an export or the history."""
-    try:
-        parts = urlsplit(url.strip())
-        host = parts.hostname or ""
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return url.split("?")[0][:MAX_SHOWN]
-    if not parts.scheme or not host:
-        return url.split("?")[0][:MAX_SHOWN]
-    text = f"{parts.scheme}://{host}{port}{parts.path}"
-    text = text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
-    return f"{text}?…" if parts.query or parts.fragment else text
+from issues.link_checks.masking import shown_url as shown_url
 
 
 def host_of(url: str) -> str:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext, ngettext, override
 
 from issues.enums import UNRESOLVED, NoticeKind
 from issues.link_checks.catalogue import CATALOGUE
+from issues.link_checks.masking import mask_secrets
 from issues.models import Channel, Issue, Message, Notice
 from issues.notify.collect import after_quiet, language_of, visible_issues, zone_of
 from issues.wording import posting_texts
@@ -160,12 +161,13 @@ def _groups(channel: Channel, issues: Sequence[Issue]) -> list[str]:
 def _line(channel: Channel, issue: Issue) -> str:
     due = ", ".join(text for text in posting_texts(issue.window, timezone.now(), zone_of(channel)) if text)
     url = _url("issue", channel.team.slug, issue.pk)
-    return f"    {issue.video} #{issue.video.position} · {issue.video.bundle} · {due}\n      {url}"
+    what = mask_secrets(f"{issue.video} #{issue.video.position} · {issue.video.bundle}")
+    return f"    {what} · {due}\n      {url}"
 
 
 def _about_workspace(channel: Channel, notice: Notice) -> str:
     if notice.workspace is None:
-        return f"  {notice.detail}"
+        return f"  {mask_secrets(notice.detail)}"
     page = "workspace_keys" if notice.kind == NoticeKind.KEY_REFUSED else "workspace"
     what = gettext("its checks are behind")
     if notice.kind == NoticeKind.KEY_REFUSED:

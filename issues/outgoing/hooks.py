@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from issues.audit import Actor, Changes, Event, Verb, record
 from issues.audit.chain import moment_text
 from issues.enums import DeliveryState
+from issues.link_checks.masking import shown_url
 from issues.link_checks.resolver import current_network
-from issues.link_checks.urls import shown_url
 from issues.models import AuditHead, Hook, HookDelivery, OutgoingCursor, Team
 from issues.nudge import nudge
 from issues.outgoing.payloads import TYPES, test_body

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from issues.audit import Verb
 from issues.audit.chain import moment_text
-from issues.link_checks.urls import shown_url
+from issues.link_checks.masking import mask_secrets, shown_url
 from issues.models import AuditEvent, Fix, Issue
 
 VERSION = "2026-11-01"
@@ -70,7 +70,7 @@ def _issue(issue: Issue) -> dict[str, Any]:
         "opened_at": moment_text(issue.opened_at),
         "closed_at": moment_text(issue.closed_at) if issue.closed_at else None,
         "deadline": moment_text(issue.deadline) if issue.deadline else None,
-        "comment": issue.comment,
+        "comment": mask_secrets(issue.comment) if issue.comment else issue.comment,
         "verdict": issue.verdict or None,
         "links": [shown_url(link) for link in issue.links],
         "workspace": issue.workspace.name,

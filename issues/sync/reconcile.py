@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from issues.audit import Changes, Event, Verb
 from issues.enums import UNRESOLVED, IssueState
+from issues.link_checks.masking import shown_url
 from issues.link_checks.url_rules import judge_links
-from issues.link_checks.urls import host_of, shown_url
+from issues.link_checks.urls import host_of
 from issues.models import Bundle, Issue, Video
 from issues.sync.described import describe
 

@@ -19,7 +19,8 @@ from django.utils.translation import gettext_noop as _
 
 from issues.enums import NoticeKind
 from issues.link_checks.catalogue import CATALOGUE
-from issues.link_checks.urls import host_of, is_web_link, shown_url
+from issues.link_checks.masking import mask_secrets, shown_url
+from issues.link_checks.urls import host_of, is_web_link
 from issues.queries.channels import trouble_of
 from issues.queries.counting import count_text
 from issues.queries.hooks import answer_of
@@ -363,4 +364,9 @@ def notice_names(kinds: list[str]) -> str:
 
 register.filter("trouble_sentence", sentence_of)
 register.filter("break_reason", in_words)
-register.filter("plan_words", in_words)
+
+
+@register.filter
+def plan_words(how: str) -> str:
+    """How a plan was made; one of an older version may quote a link with its secrets."""
+    return in_words(mask_secrets(how))

@@ -10,6 +10,7 @@ from issues.audit import Actor
 from issues.enums import CAN_EDIT, FixState, Origin
 from issues.fixes.foreground import find_issue, fix_table, fix_with_files, fix_with_links, wait_for_end
 from issues.fixes.outcomes import outcome_of
+from issues.link_checks.masking import mask_secrets
 from issues.management.base import FAILED, TokDashCommand
 from issues.models import Fix, Membership, Team, User
 from issues.problems import Refusal
@@ -111,7 +112,7 @@ class Command(TokDashCommand):
                 about = {"line": line.number, "bundle_id": line.bundle_id or None, "position": line.position or None}
                 results.append({**about, "external_ref": line.external_ref or None, **_facts(fix, code, message)})
                 if not options["json"]:
-                    self.stdout.write(f"{line.label}: {message}{f' [{code}]' if code else ''}")
+                    self.stdout.write(f"{mask_secrets(line.label)}: {message}{f' [{code}]' if code else ''}")
         except KeyboardInterrupt:
             self.fail("Interrupted. Fixes that were begun go on in the background where a worker runs.")
         except Refusal as refusal:
