@@ -51,7 +51,8 @@ def keep_values(team_id: int, wanted: Iterable[Personal]) -> dict[Personal, str]
 
 
 def _clean(value: str) -> str:
-    return value.replace("\x00", "")
+    """As it is kept: a note may quote a link, and exports carry it."""
+    return mask_secrets(value).replace("\x00", "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ from issues.wording import (
 
 register = template.Library()
 register.filter("shown_url", shown_url)
+register.filter("mask_secrets", mask_secrets)
 register.filter("count", count_text)
 
 
