@@ -114,6 +114,43 @@ def test_a_direct_upload_is_replayed_under_its_key(official, sandbox, tmp_path):
     assert len(sandbox.control.ledger("put")) == 1
 
 
+def test_an_image_is_imported_from_its_address(official, sandbox):
+    bundle, carousel = factories.slot(sandbox, "carousel")
+    sandbox.control.flag(bundle["id"], carousel["position"], "image 2")
+    body = {"url": "https://cdn.example.com/look/2.png", "bundle_id": bundle["id"]}
+
+    made = official.uploads.image_from_url(body, idempotency_key="import")["data"]
+
+    assert official.uploads.image_from_url(body, idempotency_key="import")["data"] == made
+    assert made["storage_path"].startswith("carousel-images/")
+    assert made["content_type"] == "image/jpeg"
+    with urllib.request.urlopen(made["public_url"]) as answer:
+        assert len(answer.read()) == made["size_bytes"]
+    fixed = official.bundles.fix_video_download(
+        bundle["id"], carousel["position"], {"carousel_images": [made["storage_path"]]}
+    )["data"]
+    assert fixed["download_issue"] is False
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code"),
+    [
+        ({"url": ""}, 400, "VALIDATION_ERROR"),
+        ({"purpose": "banner"}, 400, "VALIDATION_ERROR"),
+        ({"filename": "a.jpg"}, 400, "UNKNOWN_FIELD"),
+        ({"bundle_id": "nope"}, 404, "BUNDLE_NOT_FOUND"),
+        ({"url": "https://gone.example.com/a.jpg"}, 500, "UPLOAD_FAILED"),
+    ],
+)
+def test_an_image_that_cannot_be_imported(official, sandbox, changes, status, code):
+    bundle, _ = factories.slot(sandbox, "carousel")
+
+    with pytest.raises(tokportal.TokPortalApiError) as caught:
+        official.uploads.image_from_url({"url": "https://cdn.example.com/a.jpg", "bundle_id": bundle["id"], **changes})
+
+    assert (caught.value.status, caught.value.code) == (status, code)
+
+
 WHOLE = {
     "video_type": "video", "description": "#ad", "video_url": "https://cdn.example.com/ok.mp4",
     "target_publish_date": "2030-01-07",

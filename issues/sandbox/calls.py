@@ -1,15 +1,12 @@
 """The calls of the API: each takes an authenticated `Call` and gives status and body as the contract has them."""
 
 import json
-import re
 import secrets
 import time
 import urllib.error
 import urllib.request
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from email.parser import HeaderParser
 from typing import Any
 
 from issues.sandbox import media
@@ -137,7 +134,7 @@ def fix_download(handler: Handler, app: Any, call: Call, bundle_id: str, positio
     if world.fix_seconds:
         time.sleep(world.fix_seconds)
     for source in [url] if url is not None else images or []:
-        if not _fetch(app, source):
+        if not fetched(app, source):
             raise ApiFailure(500, c.UPLOAD_FAILED, "Failed to download or store the replacement")
     with world.lock:
         if not video.download_issue:
@@ -169,7 +166,7 @@ def _place_of(app: Any, source: str) -> tuple[Store, str] | None:
     return (app.images, source) if is_path(source) else None
 
 
-def _fetch(app: Any, source: str) -> bool:
+def fetched(app: Any, source: str) -> bool:
     """Whether TokPortal gets the file: really, from its own stores (URL or storage path); by the rules elsewhere."""
     place = _place_of(app, source)
     if place is None:
@@ -215,130 +212,6 @@ def told(app: Any, bundle: Bundle, video: Video) -> dict[str, Any]:
             for number, image in enumerate(video.carousel_images, 1)
         ]
     return entry
-
-
-# --- Uploads -----------------------------------------------------------------------------------------------
-
-
-def presign(handler: Handler, app: Any, call: Call) -> tuple[int, Any]:
-    is_image = call.path == "/upload/image"
-    known = {"filename", "bundle_id", "content_type"} | ({"purpose"} if is_image else set())
-    body = call.json(known)
-    needed = ("filename", "bundle_id", "content_type") if is_image else ("filename", "bundle_id")
-    for name in needed:
-        if not isinstance(body.get(name), str) or not body[name]:
-            raise ApiFailure(400, c.VALIDATION_ERROR, f"{name} is required", {"field": name})
-    bundle = app.world.bundle(body["bundle_id"], call.key.owner)
-    content_type = str(body.get("content_type") or "video/mp4")
-    if not content_type.startswith("image/" if is_image else "video/"):
-        raise ApiFailure(400, c.VALIDATION_ERROR, "content_type does not fit", {"field": "content_type"})
-    key = _object_key(bundle, body["filename"], is_image)
-    expires_in = 900
-    signed_type = content_type
-    if app.faults.take(frozenset({"presign_expired"}), "POST", call.path):
-        expires_in = -1
-    if app.faults.take(frozenset({"presign_wrong_type"}), "POST", call.path):
-        signed_type = "application/x-other"
-    app.world.record("presign", key=key)
-    store: Store = app.images if is_image else app.store
-    answer = {
-        "upload_url": store.sign(key, signed_type, expires_in=expires_in),
-        "public_url": store.public_url(key),
-        "expires_in": max(expires_in, 0),
-    }
-    if is_image:
-        answer["storage_path"] = key
-    return _data(answer)
-
-
-def _object_key(bundle: Bundle, filename: str, is_image: bool) -> str:
-    ending = re.sub(r"[^A-Za-z0-9.]", "", filename)[-40:] or "file"
-    return f"{folder_of(bundle) if is_image else f'videos/{bundle.id}'}/{secrets.token_hex(8)}-{ending}"
-
-
-def upload_direct(handler: Handler, app: Any, call: Call) -> tuple[int, Any]:
-    """A multipart form, read in pieces: the file goes to disk, never into memory."""
-    is_image = "/image/" in call.path
-    boundary = re.search(r'boundary="?([^";]+)', call.headers.get("Content-Type", ""))
-    if not boundary:
-        raise ApiFailure(400, c.VALIDATION_ERROR, "multipart/form-data is expected")
-    handler.body_read = True
-    store: Store = app.images if is_image else app.store
-    temporary = store.file(f"incoming/{uuid.uuid4().hex}")
-    fields, filename, content_type, size = _read_form(handler, boundary[1].encode(), temporary)
-    if size is None:
-        raise ApiFailure(400, c.VALIDATION_ERROR, "file is required", {"field": "file"})
-    bundle = app.world.bundle(fields.get("bundle_id", ""), call.key.owner)
-    if is_image and not fields.get("purpose"):
-        raise ApiFailure(400, c.VALIDATION_ERROR, "purpose is required", {"field": "purpose"})
-    app.world.record("direct", path=call.path, filename=filename, size=size, content_type=content_type)
-    with temporary.open("rb") as file:
-        is_heic = is_image and media.is_heic(file.read(32))
-    if is_heic:
-        # Converted to JPEG: another type, size and name than what was sent.
-        filename = re.sub(r"(?i)\.hei[cf]$", "", filename) + ".jpg"
-        picture = media.jpeg(max(1000, size * 3))
-        temporary.write_bytes(picture.part(0, picture.size))
-        size, content_type = picture.size, picture.media_type
-    key = _object_key(bundle, filename, is_image)
-    temporary.rename(store.file(key))
-    store.put_bytes(key, content_type, size)
-    app.world.record("put", key=key, size=size, content_type=content_type)
-    answer = {
-        "public_url": store.public_url(key),
-        "filename": filename,
-        "size_bytes": size,
-        "content_type": content_type,
-    }
-    if is_image:
-        answer["storage_path"] = key
-    return _data(answer)
-
-
-def _read_form(handler: Handler, boundary: bytes, path: Any) -> tuple[dict[str, str], str, str, int | None]:
-    """Fields of the form; the part named `file` is written to `path`. Lines keep memory flat for binary data too."""
-    left = handler.content_length()
-    mark, last = b"--" + boundary, b"--" + boundary + b"--"
-
-    def line() -> bytes:
-        nonlocal left
-        text = handler.rfile.readline(min(65536, max(left, 0)))
-        left -= len(text)
-        return text
-
-    fields: dict[str, str] = {}
-    filename, content_type, size = "", "application/octet-stream", None
-    current = line()
-    while left > 0 and current.rstrip() != last:
-        head = b""
-        while (text := line()).strip():
-            head += text
-        about = HeaderParser().parsestr(head.decode("utf-8", "replace"))
-        disposition = about.get("Content-Disposition", "")
-        name = re.search(r'name="([^"]*)"', disposition)
-        found = re.search(r'filename="([^"]*)"', disposition)
-        is_file = name is not None and name[1] == "file"
-        sink = path.open("wb") if is_file else None
-        value, held = b"", b""
-        while True:
-            current = line()
-            if not current or current.rstrip() in {mark, last}:
-                break  # the line end before the boundary belongs to it
-            piece, held = held, current
-            if sink:
-                sink.write(piece)
-            else:
-                value += piece
-        held = held[:-2] if held.endswith(b"\r\n") else held
-        if sink:
-            sink.write(held)
-            size = sink.tell()
-            sink.close()
-            filename = found[1] if found else "file"
-            content_type = about.get_content_type()
-        elif name:
-            fields[name[1]] = (value + held).decode("utf-8", "replace")
-    return fields, filename, content_type, size
 
 
 # --- Webhook endpoints -------------------------------------------------------------------------------------

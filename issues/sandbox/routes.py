@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
-from issues.sandbox import calls, slots
+from issues.sandbox import calls, slots, uploads
 from issues.sandbox.calls import Call
 from issues.sandbox.http import Handler
 from issues.sandbox.world import ApiFailure
@@ -21,10 +21,11 @@ ROUTES: tuple[tuple[str, re.Pattern[str], Route], ...] = tuple(
         ("GET", r"/bundles/([^/]+)/videos/(-?\d+)", calls.get_video),
         ("POST", r"/bundles/([^/]+)/videos/(-?\d+)/fix-download", calls.fix_download),
         ("PUT", r"/bundles/([^/]+)/videos/(-?\d+)", slots.configure),
-        ("POST", "/upload/video", calls.presign),
-        ("POST", "/upload/image", calls.presign),
-        ("POST", "/upload/video/direct", calls.upload_direct),
-        ("POST", "/upload/image/direct", calls.upload_direct),
+        ("POST", "/upload/video", uploads.presign),
+        ("POST", "/upload/image", uploads.presign),
+        ("POST", "/upload/video/direct", uploads.upload_direct),
+        ("POST", "/upload/image/direct", uploads.upload_direct),
+        ("POST", "/upload/image/from-url", uploads.import_image),
         ("GET", "/webhooks", calls.list_webhooks),
         ("POST", "/webhooks", calls.create_webhook),
         ("GET", "/webhooks/([^/]+)", calls.get_webhook),
