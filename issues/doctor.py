@@ -16,12 +16,15 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import get_connection
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Count
 from django.utils import timezone
 
 from issues import pulse
 from issues.enums import WorkspaceState
 from issues.models import AuditWatch, Heartbeat, SyncGauge, Workspace
 from issues.sealed import SealError, first_key
+from issues.tokportal import constants as c
+from issues.tokportal.api_version import is_newer_version, told_version
 
 # TokPortal refuses webhooks whose time is off by more; presigned uploads and signatures have such bounds, too.
 CLOCK_OFF = timedelta(seconds=30)
@@ -48,7 +51,7 @@ def examine(*, ask_tokportal: bool = True) -> list[Finding]:
     """Look at every part, none longer than some seconds. Sends no e-mail and changes nothing at TokPortal."""
     parts: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
         ("database", _database), ("broker", _broker), ("cache", _cache), ("keys", _keys), ("workers", _workers),
-        ("history", _history), ("sync", _sync), ("e-mail", _mail),
+        ("history", _history), ("sync", _sync), ("API version", _api_versions), ("e-mail", _mail),
     ]  # fmt: skip
     if ask_tokportal:
         parts.append(("TokPortal", _tokportal))
@@ -262,6 +265,21 @@ def _sync() -> Iterator[Finding]:
         )
 
 
+def _api_versions() -> Iterator[Finding]:
+    """Which versions of TokPortal's API the workspaces met last."""
+    active = Workspace.objects.exclude(state=WorkspaceState.PAUSED).exclude(api_version="")
+    told = dict(active.values_list("api_version").annotate(n=Count("pk")).order_by("api_version"))
+    newer = [version for version in told if is_newer_version(version)]
+    if newer:
+        yield Finding(
+            "API version", Standing.WARNING,
+            f"TokPortal speaks version {', '.join(newer)}; this TokDash was built for {c.API_VERSION}.",
+            "Look for a newer TokDash, and read TokPortal's change log.",
+        )  # fmt: skip
+    elif told:
+        yield Finding("API version", Standing.OK, f"TokPortal speaks {', '.join(told)}, which this TokDash knows.")
+
+
 def _mail() -> Iterator[Finding]:
     backend = settings.EMAIL_BACKEND.rsplit(".", 2)[-2]
     if backend != "smtp":
@@ -313,6 +331,13 @@ def _tokportal() -> Iterator[Finding]:
             )
         else:
             yield Finding("TokPortal", Standing.OK, f"{address} answers after {took:.0f} ms.")
+        told = told_version(answer.headers)
+        if told and told.is_newer:
+            yield Finding(
+                "API version", Standing.WARNING,
+                f"{address} speaks version {told.version}; this TokDash was built for {c.API_VERSION}.",
+                "Look for a newer TokDash, and read TokPortal's change log.",
+            )  # fmt: skip
         if date := answer.headers.get("Date"):
             try:
                 theirs = parsedate_to_datetime(date)

@@ -87,6 +87,12 @@ class FixKind(TextChoices):
 UPLOAD_KINDS = frozenset({FixKind.VIDEO_FILE, FixKind.IMAGE_FILES})
 
 
+# TokPortal's words for a ban that holds (`status` of `GET /account-bans`; `banned`: told by an event alone). An appeal
+# that is pending has no ban yet, and one that was accepted has ended it.
+BANNED = frozenset({"banned", "appeal_refused", "no_appeal_banned"})
+BAN_APPEALED = "appeal_pending"
+
+
 class BulkState(TextChoices):
     PLANNED = "planned", _("Planned")
     STARTED = "started", _("Started")  # counting down, then under way
@@ -135,6 +141,8 @@ class NoticeKind(TextChoices):
     ASSIGNED = "assigned", _("Issues that are given to me")
     CALLED = "called", _("Notes that call me")
     KEY_REFUSED = "key_refused", _("Keys that TokPortal refuses")
+    KEY_EXPIRES = "key_expires", _("Keys that expire soon")
+    LOW_CREDITS = "low_credits", _("Few credits left")
     BEHIND = "behind", _("Checks that are behind")
     REMINDER = "reminder", _("Each morning: what is late and still open")
 

@@ -19,7 +19,7 @@ from issues import wording
 from issues.audit import Actor, Verb, checkpoints, verify, walk, watch
 from issues.enums import FINISHED, Origin, Role, WorkspaceState
 from issues.fixes import bulk
-from issues.fixes.outcomes import OUTCOMES, outcome_of
+from issues.fixes.outcomes import BLOCKED, OUTCOMES, outcome_of
 from issues.fixes.submit import submit_links
 from issues.invitations import invite
 from issues.link_checks.catalogue import CATALOGUE, Verdict
@@ -188,6 +188,7 @@ def test_no_sentence_of_the_tables_is_beyond_translation(monkeypatch):
 
     said = [sentence for code in CATALOGUE for sentence in (Verdict(code).sentence, Verdict(code).advice)]
     said += [sentence for code in OUTCOMES for sentence in (outcome_of(code).say, outcome_of(code).next_step)]
+    said += [sentence for outcome in BLOCKED.values() for sentence in (outcome.say, outcome.next_step)]
     said += [sentence_of(code) for code in SENTENCES]
     said += [_sentence(verb, Told(verb.value, "", {})) for verb in Verb] + [str(verb.label) for verb in Verb]
     assert [sentence for sentence in said if not sentence.startswith(pseudo.OPEN)] == []

@@ -92,7 +92,7 @@ def _look_into(workspace: Workspace, bundle_id: str, position: int, actor: Actor
     except ForbiddenError as error:
         return error.code
     except TokPortalError as error:
-        outcome = outcome_of(error.code, error.status)
+        outcome = outcome_of(error.code, error.status, error.details)
         raise Refusal(f"{outcome.say} {outcome.next_step}", code=error.code) from error
     if Video.objects.filter(bundle__workspace=workspace, bundle__tokportal_id=payload.id, position=position).exists():
         return ""

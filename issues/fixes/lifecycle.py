@@ -73,6 +73,20 @@ def backoff_seconds(attempt: int, *, base: float = 2.0, most: float = 3600.0) ->
     return random.uniform(base / 2, min(most, base * 2**attempt))  # noqa: S311 - jitter, not a secret
 
 
+# What is kept of an error's details: what decides the sentence, and what TokPortal's support asks for.
+_TOLD_DETAILS = ("reason", "account_id", "earliest_allowed", "required", "available", "missing")
+
+
+def _told_details(error: TokPortalError) -> dict[str, Any]:
+    """Plain values of the error's details, kept short."""
+    found = {name: error.details.get(name) for name in _TOLD_DETAILS}
+    return {
+        name: value[:200] if isinstance(value, str) else value
+        for name, value in found.items()
+        if isinstance(value, str | int | float) and not isinstance(value, bool)
+    }
+
+
 class _Driver:
     """One claim, from here to where it can go."""
 
@@ -208,7 +222,7 @@ class _Driver:
         self._move(
             FixState.VERIFYING,
             changes=changes,
-            tokportal_request_id=request_id,
+            tokportal_request_id=request_id or self.fix.tokportal_request_id,
             by_observation=by_observation,
             accepted_at=timezone.now(),
             code="",
@@ -319,7 +333,8 @@ class _Driver:
                 # A second key of its own for fixes says nothing about the one that the sync uses.
                 refuse = refuse_write_key if self.workspace.write_key_fingerprint else refuse_key
                 refuse(workspace=self.workspace, code=error.code, actor=self.actor)
-            details = {"status": error.status, "message": mask_secrets(error.message)[:300]}
+            message = mask_secrets(error.message)[:300]
+            details = {"status": error.status, "message": message, **_told_details(error)}
             self._move(FixState.REJECTED, code=error.code, code_details=details, **about)
 
     def _requeue(self, seconds: float, earlier_open: bool, **fields: Any) -> None:

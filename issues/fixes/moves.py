@@ -78,6 +78,8 @@ def move(
         fix.save(update_fields=["state", *fields])
         if fields.get("code"):
             all_changes["code"] = [None, fields["code"]]
+            if reason := (fields.get("code_details") or {}).get("reason"):
+                all_changes["reason"] = [None, reason]
         issue_events = _end_issue(fix, now) if to in FINISHED else []
         verb = _VERBS.get(to)
         own = (

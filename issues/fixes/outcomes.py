@@ -1,12 +1,15 @@
 """What a fix's outcome means: for each code one plain sentence and the next step."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from issues.link_checks.catalogue import CATALOGUE
 from issues.tokportal import constants as c
+from issues.tokportal.blocked import BlockedBy, blocked_by, shown_reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,10 +18,12 @@ class Outcome:
 
     english: str
     english_next_step: str
+    detail: str = ""  # TokPortal's own word, shown as it is
 
     @property
     def say(self) -> str:
-        return gettext(self.english)
+        said = gettext(self.english)
+        return f"{said} ({self.detail})" if self.detail else said
 
     @property
     def next_step(self) -> str:
@@ -62,18 +67,49 @@ OUTCOMES: dict[str, Outcome] = {
     c.VALIDATION_ERROR: Outcome(
         _("TokPortal does not accept what was sent."), _("Check the link, or upload the file.")
     ),
-    c.UNKNOWN_FIELD: Outcome(_("TokPortal does not accept what was sent."), _("Tell whoever runs TokDash.")),
+    c.UNKNOWN_FIELD: Outcome(
+        _("TokPortal does not know a field that TokDash sent: its API may have changed."),
+        _("Tell the person who runs TokDash."),
+    ),
     c.INSUFFICIENT_CREDITS: Outcome(
         _("The TokPortal account has too few credits."),
         _("Top up the credits, then send the fix again."),
     ),
+    # Without a reason that we know; `BLOCKED` has the others.
     c.MANAGED_ACCOUNT_TASK_BLOCKED: Outcome(
-        _("The account's TokPortal Coverage has lapsed, so its tasks are blocked. Nothing was changed."),
-        _("Renew the Coverage in TokPortal, then send the fix again."),
+        _("TokPortal blocks work on this account for a reason that TokDash does not know. Nothing was changed."),
+        _("Look at the account in TokPortal, or ask its support and give the request id."),
     ),
     c.BUNDLE_INVALID_STATUS: Outcome(
         _("The bundle's status does not allow a fix."),
         _("Look at the bundle in TokPortal: it may be finished or cancelled."),
+    ),
+    c.INVALID_STATUS_TRANSITION: Outcome(
+        _("The video's status does not allow a fix now."),
+        _("Look at the video in TokPortal: it may have been posted or cancelled meanwhile."),
+    ),
+    c.INVALID_DATE: Outcome(
+        _("TokPortal does not accept the publish date: it is too early or not a date."),
+        _("Choose a later day in TokPortal, then send the fix again."),
+    ),
+    c.YOUTUBE_DELAYED: Outcome(
+        _("TokPortal does not take this for YouTube at the moment."),
+        _("Try again later, or arrange it with TokPortal's support."),
+    ),
+    c.CAPACITY_COOLDOWN: Outcome(
+        _("TokPortal has no capacity to publish more right now. Nothing was changed."),
+        _("Send the fix again later."),
+    ),
+    c.RATE_LIMIT_EXCEEDED: Outcome(
+        _("TokPortal is asked too often with this key right now."), _("Try again in a minute.")
+    ),
+    c.IDEMPOTENCY_NOT_ALLOWED: Outcome(
+        _("TokPortal does not accept the request in the form in which TokDash sent it."),
+        _("Tell the person who runs TokDash."),
+    ),
+    c.IDEMPOTENCY_KEY_REUSED: Outcome(
+        _("TokPortal has seen this fix's key with another request, so it did nothing."),
+        _("Send the fix again: it gets a new key."),
     ),
     c.VIDEOS_PER_DAY_EXCEEDED: Outcome(
         _("Tomorrow has three videos of this bundle already, which is TokPortal's limit."),
@@ -124,6 +160,34 @@ OUTCOMES: dict[str, Outcome] = {
     ),
 }
 
+# `MANAGED_ACCOUNT_TASK_BLOCKED`, by what its reason means. Only lapsed or paused Coverage can be renewed.
+BLOCKED: dict[BlockedBy, Outcome] = {
+    BlockedBy.LAPSED: Outcome(
+        _("The account's TokPortal Coverage has lapsed, so its tasks are blocked. Nothing was changed."),
+        _("Renew the Coverage in TokPortal, then send the fix again."),
+    ),
+    BlockedBy.PAUSED: Outcome(
+        _("The account's TokPortal Coverage was paused or cancelled, so its tasks are blocked. Nothing was changed."),
+        _("Reactivate the Coverage in TokPortal, then send the fix again."),
+    ),
+    BlockedBy.BANNED: Outcome(
+        _("The platform has banned this account, so nothing can be posted on it. Nothing was changed."),
+        _("Look at the ban in TokPortal: a fix cannot help until the account is remade."),
+    ),
+    BlockedBy.APPEAL: Outcome(
+        _("The platform has locked this account, and an appeal is pending. Nothing was changed."),
+        _("Wait for the outcome of the appeal, then send the fix again."),
+    ),
+    BlockedBy.DETACHED: Outcome(
+        _("TokPortal no longer manages this account: its login was handed over. Nothing was changed."),
+        _("Post the video yourself, or order a new account in TokPortal."),
+    ),
+    BlockedBy.ENDED: Outcome(
+        _("TokPortal's work on this account has ended for good. Nothing was changed."),
+        _("It cannot be renewed: use another account, or ask TokPortal's support."),
+    ),
+}
+
 _BY_STATUS = {
     400: Outcome(_("TokPortal does not accept what was sent."), _("Check the link, or upload the file.")),
     401: OUTCOMES[c.AUTH_INVALID_KEY],
@@ -141,9 +205,26 @@ _BY_STATUS = {
 _OTHER = Outcome(_("TokPortal refused the fix."), _("Look at the video in TokPortal, then try again."))
 
 
-def outcome_of(code: str, status: int = 0) -> Outcome:
-    """The sentence and next step for a code; by status for a code that we do not know."""
+def outcome_of(code: str, status: int = 0, details: Mapping[str, Any] | None = None) -> Outcome:
+    """The sentence and next step for a code; by status for a code that we do not know.
+
+    `details` is what TokPortal tells beside the code (`Fix.code_details`): it decides where one code has several
+    causes.
+    """
+    if code == c.MANAGED_ACCOUNT_TASK_BLOCKED:
+        return _outcome_of_blocked((details or {}).get("reason"))
     rule = CATALOGUE.get(code.removeprefix("LINK_").lower()) if code.startswith("LINK_") else None
     if rule:
         return Outcome(gettext("The link was not sent. {say}").format(say=rule.say), rule.advice)
     return OUTCOMES.get(code) or _BY_STATUS.get(status) or _OTHER
+
+
+def _outcome_of_blocked(reason: object) -> Outcome:
+    known = BLOCKED.get(blocked_by(reason))
+    return known or replace(OUTCOMES[c.MANAGED_ACCOUNT_TASK_BLOCKED], detail=shown_reason(reason))
+
+
+def outcome_of_fix(code: str, code_details: Mapping[str, Any]) -> Outcome:
+    """The same from what a fix keeps of TokPortal's answer."""
+    status = code_details.get("status", 0)
+    return outcome_of(code, status if isinstance(status, int) else 0, code_details)

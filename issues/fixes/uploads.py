@@ -20,7 +20,7 @@ from issues.audit import Actor, Changes
 from issues.crash import crash_point
 from issues.enums import FixKind, FixState, MediaKind, MediaState
 from issues.fixes.moves import MoveError, move
-from issues.fixes.outcomes import OUTCOMES
+from issues.fixes.outcomes import OUTCOMES, outcome_of
 from issues.fixes.submit import MAX_IMAGES, body_of, check_links, create_fix, upload_kind
 from issues.link_checks.checker import stored_size
 from issues.link_checks.masking import shown_url
@@ -174,8 +174,8 @@ def upload_problem(error: TokPortalError) -> Refusal:
     """A failed upload in a plain sentence."""
     if isinstance(error, StorageRefusedError):
         return Refusal(_("TokPortal's storage refused the file. Try again: it gets a fresh place."), code=error.code)
-    found = OUTCOMES.get(error.code)
-    if found:
+    if error.code in OUTCOMES:
+        found = outcome_of(error.code, error.status, error.details)
         return Refusal(f"{found.say} {found.next_step}", code=error.code)
     return Refusal(_("The file could not be uploaded to TokPortal. Try again in a moment."), code=error.code)
 

@@ -1,5 +1,6 @@
 """The nouns of the product; a file each."""
 
+from issues.models.accounts import Account
 from issues.models.audit import AuditCheckpoint, AuditEvent, AuditHead, AuditWatch, PersonalValue
 from issues.models.bulk_fixes import BulkFix, BulkRow
 from issues.models.bundles import Bundle, Video
@@ -16,6 +17,7 @@ from issues.models.webhooks import WebhookEndpoint, WebhookEvent
 from issues.models.workspaces import RateBudget, Workspace
 
 __all__ = [
+    "Account",
     "AuditCheckpoint",
     "AuditEvent",
     "AuditHead",

@@ -39,6 +39,7 @@ class Bundle(models.Model):
     country = models.CharField(max_length=64, blank=True)
     status = models.CharField(max_length=64, blank=True)
     videos_quantity = models.IntegerField(null=True, blank=True)
+    saved_account_id = models.CharField(max_length=128, blank=True, default="", db_default="")  # once delivered
     extra = models.JSONField(default=dict, blank=True)  # fields of TokPortal's that we do not know
 
     last_listed_at = models.DateTimeField(null=True, blank=True)
@@ -67,6 +68,10 @@ class Bundle(models.Model):
             models.Index(fields=["workspace"], name="bundle_silent", condition=Q(unanswered_since__isnull=False)),
             # sync.planner.hurried_bundles
             models.Index(fields=["workspace", "hurry_at"], name="bundle_hurried", condition=Q(hurry_at__isnull=False)),
+            # sync.webhooks: the bundles of an account
+            models.Index(
+                fields=["workspace", "saved_account_id"], name="bundle_of_account", condition=~Q(saved_account_id="")
+            ),
             # queries.bundles: the list of bundles by title
             models.Index(fields=["workspace", "title", "id"], name="bundle_by_title"),
             # queries.queue.choices_of reads it alone

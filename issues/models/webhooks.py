@@ -17,6 +17,9 @@ class WebhookEndpoint(models.Model):
     former_secret = SealedTextField(blank=True)
     former_until = models.DateTimeField(null=True, blank=True)
     registered_at = models.DateTimeField()
+    events = models.JSONField(default=list, blank=True, db_default=[])  # the types that TokPortal delivers here
+    catalogue_at = models.DateTimeField(null=True, blank=True)  # when TokPortal's list of types was last read
+    deliveries_at = models.DateTimeField(null=True, blank=True)  # what failed before was looked up
     last_refused_at = models.DateTimeField(null=True, blank=True)
     last_refusal = models.CharField(max_length=40, blank=True)
 
@@ -31,6 +34,7 @@ class WebhookEvent(models.Model):
     event_id = models.CharField(max_length=128)
     event_type = models.CharField(max_length=64)
     bundle_id = models.CharField(max_length=128, blank=True)  # TokPortal's
+    saved_account_id = models.CharField(max_length=128, blank=True, default="", db_default="")
     position = models.PositiveIntegerField(null=True, blank=True)
     status = models.CharField(max_length=64, blank=True)
     sent_at = models.CharField(max_length=64, blank=True)  # as TokPortal writes it

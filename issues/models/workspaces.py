@@ -9,8 +9,11 @@ from django.db import models
 from issues.enums import WorkspaceState
 from issues.models.teams import Team
 from issues.sealed import SealedTextField, Secret
+from issues.tokportal.api_version import is_newer_version
 
 MIN_AGE_MINUTES, MAX_AGE_MINUTES = 5, 24 * 60
+# Two periods of Coverage for one account, at TokPortal's list price.
+DEFAULT_LOW_CREDITS = 50
 
 
 class Workspace(models.Model):
@@ -36,8 +39,21 @@ class Workspace(models.Model):
     # What stands before a storage path in its public address, learned from image uploads (tokportal/storage_paths.py).
     storage_prefix = models.TextField(blank=True, default="", db_default="")
 
+    # TokPortal does not tell when a key expires: an owner may say so, and the owners are reminded.
+    read_key_expires_on = models.DateField(null=True, blank=True)
+    write_key_expires_on = models.DateField(null=True, blank=True)
+    # The last reminder that was sent for the key: so many days before it expires.
+    read_key_reminded_days = models.SmallIntegerField(null=True, blank=True)
+    write_key_reminded_days = models.SmallIntegerField(null=True, blank=True)
+
     account_email = models.CharField(max_length=254, blank=True)
     credits = models.FloatField(null=True, blank=True)
+    credits_at = models.DateTimeField(null=True, blank=True)  # as of when
+    low_credits = models.PositiveIntegerField(default=DEFAULT_LOW_CREDITS, db_default=DEFAULT_LOW_CREDITS)
+    low_credits_told_at = models.DateTimeField(null=True, blank=True)  # null: the next fall below is told
+    # What its responses say (`X-TokPortal-API-Version`, `-Stability`).
+    api_version = models.CharField(max_length=40, blank=True, default="", db_default="")
+    api_stability = models.CharField(max_length=40, blank=True, default="", db_default="")
     # Whether its fix call honours a dry run; null until one was tried.
     confirms_dry_run = models.BooleanField(null=True, blank=True)
     # No bundle that can be flagged goes unasked for longer, wherever the rate limit allows it.
@@ -50,6 +66,10 @@ class Workspace(models.Model):
     next_sync_at = models.DateTimeField(null=True, blank=True)  # when a runner is wanted
     reserved_until = models.DateTimeField(null=True, blank=True)  # a command waits for it: shifts keep away until then
     next_listing_at = models.DateTimeField(null=True, blank=True)
+    next_full_listing_at = models.DateTimeField(null=True, blank=True)  # of all bundles, whatever their status
+    # What is asked beside the sync (see sync/care.py).
+    next_care_at = models.DateTimeField(null=True, blank=True)
+    bans_since = models.CharField(max_length=64, blank=True, default="", db_default="")  # the latest `updated_at` seen
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -73,6 +93,16 @@ class Workspace(models.Model):
         """The key that fixes are sent with."""
         key: Secret | None = self.write_key or self.read_key
         return key
+
+    @property
+    def speaks_newer(self) -> bool:
+        """Whether its TokPortal speaks a newer version of the API than this TokDash was built for."""
+        return is_newer_version(self.api_version)
+
+    @property
+    def has_low_credits(self) -> bool:
+        """Whether fewer credits are left than the team wants to be warned of."""
+        return self.credits is not None and self.credits < self.low_credits
 
     @property
     def max_age(self) -> timedelta:

@@ -1,6 +1,7 @@
 """What waits for a channel becomes one message, grouped by cause; what is no longer worth telling is let go of."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from uuid import UUID
 
 from django.conf import settings
@@ -12,9 +13,10 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext, override
 
 from issues.enums import UNRESOLVED, NoticeKind
+from issues.fixes.outcomes import outcome_of_fix
 from issues.link_checks.catalogue import CATALOGUE
 from issues.link_checks.masking import mask_secrets
-from issues.models import Channel, Issue, Message, Notice
+from issues.models import Channel, Fix, Issue, Message, Notice
 from issues.notify.collect import after_quiet, language_of, visible_issues, zone_of
 from issues.wording import posting_texts
 
@@ -111,7 +113,8 @@ def _message(channel: Channel, notices: Sequence[Notice]) -> Message | None:
         heads.append(_said(kind, len(found)))
         count += len(found)
         issues = [notice.issue for notice in found if notice.issue]
-        lines = _groups(channel, issues) if issues else [_about_workspace(channel, notice) for notice in found]
+        why = _why_failed(issues) if kind == NoticeKind.FAILED else {}
+        lines = _groups(channel, issues, why) if issues else [_about_workspace(channel, notice) for notice in found]
         parts.append(_section(str(kind.label), lines))
     if not parts:
         return None
@@ -137,7 +140,15 @@ def _section(title: str, lines: Sequence[str]) -> str:
     return f"{title}\n" + "\n".join(lines) + "\n"
 
 
-def _groups(channel: Channel, issues: Sequence[Issue]) -> list[str]:
+def _why_failed(issues: Sequence[Issue]) -> dict[int, str]:
+    """What became of the latest fix of each issue, in one sentence. One query."""
+    latest: dict[int, Fix] = {}
+    for fix in Fix.objects.filter(issue__in=[issue.pk for issue in issues]).order_by("created_at").exclude(code=""):
+        latest[fix.issue_id] = fix
+    return {pk: outcome_of_fix(fix.code, fix.code_details).say for pk, fix in latest.items()}
+
+
+def _groups(channel: Channel, issues: Sequence[Issue], why: Mapping[int, str] = MappingProxyType({})) -> list[str]:
     """One group for each cause: the host with what is wrong there; the largest first."""
     causes: dict[tuple[str, str], list[Issue]] = {}
     for issue in issues:
@@ -148,7 +159,7 @@ def _groups(channel: Channel, issues: Sequence[Issue]) -> list[str]:
         what = rule.say if rule else gettext("Not looked at yet.")
         lines.append(f"  {host or gettext('No link')}: {what}" + (f" ({len(same)})" if len(same) > 1 else ""))
         same.sort(key=lambda issue: (issue.deadline is None, issue.deadline or issue.opened_at, issue.pk))
-        lines += [_line(channel, issue) for issue in same[:ROWS]]
+        lines += [_line(channel, issue, why.get(issue.pk, "")) for issue in same[:ROWS]]
         if len(same) > ROWS:
             query = urlencode({"host": host, "cause": verdict})
             more = gettext("and {count} more: {url}").format(
@@ -158,11 +169,12 @@ def _groups(channel: Channel, issues: Sequence[Issue]) -> list[str]:
     return lines
 
 
-def _line(channel: Channel, issue: Issue) -> str:
+def _line(channel: Channel, issue: Issue, why: str = "") -> str:
     due = ", ".join(text for text in posting_texts(issue.window, timezone.now(), zone_of(channel)) if text)
     url = _url("issue", channel.team.slug, issue.pk)
     what = mask_secrets(f"{issue.video} #{issue.video.position} · {issue.video.bundle}")
-    return f"    {what} · {due}\n      {url}"
+    failed = f"      {why}\n" if why else ""
+    return f"    {what} · {due}\n{failed}      {url}"
 
 
 def _about_workspace(channel: Channel, notice: Notice) -> str:

@@ -100,6 +100,7 @@ def _fix(fix: Fix | None) -> dict[str, Any] | None:
         "kind": fix.kind,
         "state": fix.state,
         "code": fix.code or None,
+        "reason": fix.code_details.get("reason") or None,
         "tokportal_request_id": fix.tokportal_request_id or None,
         "created_at": moment_text(fix.created_at),
         "finished_at": moment_text(fix.finished_at) if fix.finished_at else None,

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from issues.enums import UNFINISHED, BulkState, FixState, RowState
-from issues.fixes.outcomes import outcome_of
+from issues.fixes.outcomes import outcome_of_fix
 from issues.link_checks.catalogue import CATALOGUE
 from issues.models import BulkFix, BulkRow
 
@@ -96,6 +96,6 @@ def _standing(row: BulkRow) -> tuple[str, str]:
         return "waiting", _("Waits for its turn.")
     if fix.state in UNFINISHED:
         return "moving", _("Under way.")
-    said = outcome_of(fix.code, fix.code_details.get("status", 0))
+    said = outcome_of_fix(fix.code, fix.code_details)
     status = "undone" if fix.code == "UNDONE" else "done" if fix.state == FixState.SUPERSEDED else "failed"
     return status, f"{said.say} {said.next_step}"

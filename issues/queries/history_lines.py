@@ -173,6 +173,7 @@ _FIELD_NAMES = {
     "prepared": _("prepared"),
     "quiet": _("quiet"),
     "read_key": _("read key"),
+    "reason": _("reason"),
     "record": _("record"),
     "role": _("role"),
     "rows": _("rows"),
@@ -257,7 +258,8 @@ def _special(verb: Verb, event: Told) -> Said | None:
     if verb in _WITH_ROLE:
         return _WITH_ROLE[verb], {"role": in_words(str(_after(event, "role")))}
     if verb in _WITH_OUTCOME:
-        return _WITH_OUTCOME[verb], {"why": outcome_of(str(_after(event, "code") or "")).say}
+        code = str(_after(event, "code") or "")
+        return _WITH_OUTCOME[verb], {"why": outcome_of(code, details={"reason": _after(event, "reason")}).say}
     if verb in {Verb.ISSUE_OPENED, Verb.ISSUE_UPDATED}:
         return _of_flag(verb, _after(event, "comment"), _after(event, "episode"))
     if verb in {Verb.FIX_SUBMITTED, Verb.FIX_PREPARED, Verb.FIX_UPLOADED}:

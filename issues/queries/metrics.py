@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from issues.enums import UNFINISHED, UNRESOLVED, WorkspaceState
 from issues.models import Fix, Heartbeat, Issue, SyncGauge, SyncMinute, Workspace
+from issues.tokportal.api_version import is_newer_version
 
 _GAUGES = {
     "flaggable": "Bundles that can be flagged",
@@ -35,7 +36,7 @@ _MINUTES = {
 
 
 class TokDashCollector(Collector):
-    """Asked at each scrape: seven queries. Without a database only `tokdash_up 0` is told."""
+    """Asked at each scrape: eight queries. Without a database only `tokdash_up 0` is told."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         try:
@@ -65,6 +66,14 @@ class TokDashCollector(Collector):
         yield self._by_label("tokdash_workspaces", "Workspaces", "state", Workspace, {})
         yield self._by_label("tokdash_issues_open", "Unresolved issues", "state", Issue, {"state__in": UNRESOLVED})
         yield self._by_label("tokdash_fixes_unfinished", "Unfinished fixes", "state", Fix, {"state__in": UNFINISHED})
+        built_for = GaugeMetricFamily(
+            "tokdash_tokportal_api_info", "The version of TokPortal's API; newer: than this TokDash was built for",
+            labels=["workspace", "version", "stability", "newer"],
+        )  # fmt: skip
+        told = Workspace.objects.exclude(api_version="").values_list("pk", "api_version", "api_stability")
+        for pk, version, stability in told:
+            built_for.add_metric([str(pk), version, stability, str(is_newer_version(version)).lower()], 1)
+        yield built_for
         beats = GaugeMetricFamily(
             "tokdash_heartbeat_age_seconds", "Since a worker took a message from the queue", labels=["queue"]
         )

@@ -31,6 +31,7 @@ class ApiHandler(Handler):
         world: World = app.world
         request_id = self._request_id()
         headers = {c.TOKPORTAL_REQUEST_ID_HEADER: request_id}
+        headers |= {c.API_VERSION_HEADER: world.api_version, c.API_STABILITY_HEADER: world.api_stability}
         if world.latency:
             time.sleep(world.latency)
         if not self.url_path.startswith(PREFIX + "/"):

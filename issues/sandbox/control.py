@@ -11,6 +11,7 @@
 | `POST /_sandbox/keys` `{key, owner?, scopes?, revoked?}` | add or change a key |
 | `POST /_sandbox/settings` `{latency?, fix_seconds?, rate?, clock_offset?, store_speed?}` | s, s, 1/min, s, bytes/s |
 | ... `{carousel_form?, image_objects?, takes_story_videos?}` | how images are told; whether stories take a video |
+| `POST /_sandbox/settings` `{api_version?, api_stability?}` | what every response says of the API |
 | `POST /_sandbox/refuse` `{seconds}` | refuse connections for so long |
 | `POST /_sandbox/event` `{type, data, times?, event_id?, seconds_off?, bad_signature?}` | deliver a webhook |
 """
@@ -90,6 +91,9 @@ def _change(app: Any, name: str, method: str, body: dict[str, Any]) -> Any:
         for field in ("image_objects", "takes_story_videos"):
             if field in body:
                 setattr(world, field, bool(body[field]))
+        for field in ("api_version", "api_stability"):
+            if field in body:
+                setattr(world, field, str(body[field]))
         if "rate" in body:
             world.rate = int(body["rate"])
     elif name == "refuse":

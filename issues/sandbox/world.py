@@ -138,6 +138,7 @@ class World:
         self.replays: dict[tuple[str, str], dict[str, Any]] = {}
         self.webhooks: dict[str, dict[str, Any]] = {}
         self.requests = 0  # authenticated ones, those over the limit included
+        self.api_version, self.api_stability = c.API_VERSION, "stable"
         self.latency = 0.0  # seconds added to each answer
         self.fix_seconds = 0.0  # how long a fix-download takes
         self.store_speed = 0.0  # bytes a second that the object store takes of one PUT; 0: as fast as it can

@@ -16,6 +16,7 @@ from django.utils import timezone
 from issues.models import Bundle, Workspace
 from issues.problems import Refusal
 from issues.sync.connection import client_for_key
+from issues.tokportal.api_version import ApiVersion
 from issues.tokportal.budget import Budget, Lane, Slot
 from issues.tokportal.client import TokPortalClient
 from issues.tokportal.errors import TokPortalError
@@ -170,6 +171,11 @@ class Fetcher:
     def limit(self) -> int | None:
         """The limit that TokPortal told last."""
         return self._paid.last_limit
+
+    @property
+    def api_version(self) -> ApiVersion:
+        """The version of the API that TokPortal told last."""
+        return next((client.api_version for client in self._clients if client.api_version.version), ApiVersion())
 
     def _client(self) -> TokPortalClient:
         client: TokPortalClient | None = getattr(self._local, "client", None)

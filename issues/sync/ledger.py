@@ -12,6 +12,8 @@ from issues.models import SyncGauge, SyncMinute, SyncRun, Workspace
 from issues.sync.hazard import Hazards
 from issues.sync.planner import MIN_AGE_SECONDS, Plan, Standing
 from issues.sync.reconcile import Tally
+from issues.sync.versions import note_version
+from issues.tokportal.api_version import ApiVersion
 
 _RUN_FIELDS = (
     "next_page", "listed_at", "bundles", "bundles_to_read", "looks", "videos", "issues_opened", "issues_closed",
@@ -39,6 +41,7 @@ class Ledger:
         self._gap_seconds = 0.0
         self._last_answer_at: datetime | None = None
         self.trouble = ""
+        self.api_version = ApiVersion()  # as the last answers told it
 
     def request(self) -> None:
         self.run.requests += 1
@@ -81,6 +84,7 @@ class Ledger:
             count_minute(self.workspace, minute, expected_delay=standing.expected_delay if standing else None)
             self.hazards.save(self.workspace)
             self._gauge(plan, standing, limit)
+            note_version(self.workspace, self.api_version)
 
     def _gauge(self, plan: Plan | None, standing: Standing | None, limit: int) -> None:
         now = timezone.now()

@@ -245,6 +245,7 @@ class Runner:
         if done:
             fetcher.report(budget)
             self.limit = fetcher.limit or self.limit
+            self.ledger.api_version = fetcher.api_version
         for ask in done:
             self._check_lease()
             if isinstance(ask.answer, VideoList) and ask.answer.unchanged:

@@ -1,5 +1,6 @@
 """Connect a workspace, check and change its keys, pause it."""
 
+from dataclasses import replace
 from functools import partial
 
 from django.db import IntegrityError, transaction
@@ -14,6 +15,7 @@ from issues.nudge import nudge
 from issues.problems import Refusal
 from issues.sealed import Secret
 from issues.sync.connection import client_for_key
+from issues.tokportal.addresses import canonical_base_url, host_of_limit
 from issues.tokportal.budget import Lane
 from issues.tokportal.errors import (
     ForbiddenError,
@@ -53,8 +55,8 @@ def clean_key(text: str) -> Secret:
 
 
 def clean_base_url(text: str) -> str:
-    """A base URL without its last slash. Raises Refusal for one that may not carry a key."""
-    url = text.strip().rstrip("/")
+    """A base URL in its one form. Raises Refusal for one that may not carry a key."""
+    url = canonical_base_url(text)
     if not is_secure_or_local(url):
         raise Refusal(_("The base URL must begin with https://."), code="BASE_URL_INSECURE")
     return url
@@ -64,7 +66,8 @@ def check_key(base_url: str, key: Secret) -> AccountPayload:
     """Ask `GET /me`. Raises Refusal with a sentence that says what is wrong."""
     try:
         with client_for_key(base_url, key, Lane.INTERACTIVE) as client:
-            return client.me()
+            account = client.me()
+            return replace(account, api=client.api_version)
     except TokPortalError as error:
         raise Refusal(key_problem(error), code=error.code) from error
 
@@ -109,6 +112,9 @@ def connect_workspace(
                 base_url=base_url,
                 account_email=account.email,
                 credits=account.credits,
+                credits_at=now,
+                api_version=account.api.version,
+                api_stability=account.api.stability,
                 next_sync_at=now,
             )
             _set_keys(workspace, key, second)
@@ -157,6 +163,8 @@ def rotate_key(*, workspace: Workspace, read_key: str = "", write_key: str = "",
         fields = _set_keys(current, new_read, new_write)
         if account:
             current.account_email, current.credits = account.email, account.credits
+            current.credits_at = timezone.now()
+            current.api_version, current.api_stability = account.api.version, account.api.stability
         if new_read and current.state == WorkspaceState.KEY_REFUSED:
             changes["state"] = [current.state, WorkspaceState.ACTIVE.value]
             current.state = WorkspaceState.ACTIVE
@@ -167,8 +175,8 @@ def rotate_key(*, workspace: Workspace, read_key: str = "", write_key: str = "",
         current.owners_told_at = None
         current.next_sync_at = timezone.now()
         current.save(update_fields=[
-            *fields, "account_email", "credits", "state", "key_refused_code", "write_key_refused_code",
-            "owners_told_at", "next_sync_at",
+            *fields, "account_email", "credits", "credits_at", "api_version", "api_stability", "state",
+            "key_refused_code", "write_key_refused_code", "owners_told_at", "next_sync_at",
         ])  # fmt: skip
         record(current.team_id, actor, [Event.about_workspace(Verb.WORKSPACE_KEY_CHANGED, current, changes)])
 
@@ -229,10 +237,10 @@ def refuse_key(*, workspace: Workspace, code: str, actor: Actor) -> None:
     Every workspace that uses the same key stops at once. The owners are told by `issues.tasks.tell_owners`.
     """
     key = workspace.read_key
-    same = Workspace.objects.filter(
-        base_url=workspace.base_url, read_key_fingerprint=workspace.read_key_fingerprint
-    ).order_by("pk")
-    for other in same:
+    host = host_of_limit(workspace.base_url)
+    for other in Workspace.objects.filter(read_key_fingerprint=workspace.read_key_fingerprint).order_by("pk"):
+        if host_of_limit(other.base_url) != host:
+            continue
         if other.pk == workspace.pk or other.read_key == key:
             _refuse_key_of(other, code, actor if other.team_id == workspace.team_id else Actor.system(actor.origin))
 

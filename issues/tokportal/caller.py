@@ -12,6 +12,7 @@ import requests
 
 from issues.tokportal import constants as c
 from issues.tokportal.answers import header_number, to_error
+from issues.tokportal.api_version import ApiVersion, told_version
 from issues.tokportal.budget import Budget, Lane, wait_for_slot
 from issues.tokportal.errors import (
     BudgetWaitError,
@@ -75,6 +76,7 @@ class Caller:
         self._on_request = on_request
         self._session = new_session()
         self.usage = Usage()
+        self.api_version = ApiVersion()  # as the last answer told it
 
     def __enter__(self) -> Self:
         return self
@@ -147,6 +149,7 @@ class Caller:
             deadline=deadline or self._timeouts.total,
             known_digest=known_digest,
         )
+        self.api_version = told_version(answer.headers) or self.api_version
         if answer.is_json and answer.status < 500:
             limit = header_number(answer, c.LIMIT_HEADER)
             self._budget.observe(limit=limit, remaining=header_number(answer, c.REMAINING_HEADER))
@@ -157,7 +160,9 @@ class Caller:
         error = to_error(answer)
         if isinstance(error, RateLimitedError):
             self.usage.throttled += 1
-            self._budget.block(error.retry_after or DEFAULT_RETRY_AFTER)
+            # A cooldown of TokPortal's publishing says nothing about the key's rate limit.
+            if error.code != c.CAPACITY_COOLDOWN:
+                self._budget.block(error.retry_after or DEFAULT_RETRY_AFTER)
         raise error
 
     def _data_list(self, answer: RawAnswer) -> list[Any]:

@@ -1,5 +1,6 @@
 """The words of TokPortal's contract: headers, error codes, groups of statuses. Shared with the sandbox."""
 
+# The version of TokPortal's API that TokDash was built for (the `X-TokPortal-API-Version` of every response).
 API_VERSION = "2026-05-25"
 DEFAULT_BASE_URL = "https://app.tokportal.com/api/ext"
 
@@ -9,6 +10,8 @@ REQUEST_ID_HEADER = "X-Request-ID"
 TOKPORTAL_REQUEST_ID_HEADER = "X-TokPortal-Request-ID"
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 DRY_RUN_HEADER = "X-TokPortal-Dry-Run"
+API_VERSION_HEADER = "X-TokPortal-API-Version"
+API_STABILITY_HEADER = "X-TokPortal-API-Stability"
 LIMIT_HEADER = "X-RateLimit-Limit"
 REMAINING_HEADER = "X-RateLimit-Remaining"
 RESET_HEADER = "X-RateLimit-Reset"
@@ -41,6 +44,9 @@ BUNDLE_INVALID_STATUS = "BUNDLE_INVALID_STATUS"
 VIDEOS_PER_DAY_EXCEEDED = "VIDEOS_PER_DAY_EXCEEDED"
 RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
 IDEMPOTENCY_NOT_ALLOWED = "IDEMPOTENCY_KEY_NOT_ALLOWED_FOR_SENSITIVE_RESPONSE"
+IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+# A 429 about TokPortal's capacity to publish. It says nothing about the key's rate limit.
+CAPACITY_COOLDOWN = "capacity_cooldown"
 
 BUNDLE_STATUSES = (
     "draft",
@@ -73,18 +79,41 @@ VIDEO_STATUSES = (
 PLATFORMS = ("tiktok", "instagram", "youtube")
 BUNDLE_TYPES = ("account_only", "account_and_videos", "videos_only")
 
+# Every event type of the official client and of the documentation. New ones may come: the catalogue tells.
 WEBHOOK_EVENTS = (
+    "webhook.test",
+    "bundle.created",
+    "bundle.published",
+    "bundle.cancelled",
+    "bundle.archived",
+    "account.configured",
+    "account.published",
+    "account.in_review",
+    "account.pending_corrections",
+    "account.finalized",
+    "account.remade",
+    "account.banned",
+    "account.ban_appeal.submitted",
+    "account.ban_appeal.resolved",
+    "account.ban_resolution.decided",
+    "account.distribution_warning",
+    "account.revealed",
     "video.configured",
     "video.in_review",
     "video.published",
     "video.pending_corrections",
     "video.finalized",
-    "bundle.created",
-    "bundle.published",
-    "bundle.cancelled",
-    "bundle.archived",
-    "account.banned",
-    "account.remade",
-    "webhook.test",
+    "video.not_recommended",
+    "video.ai_labeled",
+    "video.sound_restricted",
+    "warming.session_started",
+    "warming.term_verified",
+    "warming.session_completed",
+    "subscription.renewed",
+    "subscription.lapsed",
+    "subscription.cancelled",
+    "subscription.reactivated",
+    "subscription.ended",
+    "credits.restored",
 )
 WEBHOOK_TOLERANCE_SECONDS = 300

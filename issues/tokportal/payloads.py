@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
+from issues.tokportal.api_version import ApiVersion
 from issues.tokportal.days import PublishWindow
 
 
@@ -108,6 +109,7 @@ class AccountPayload:
 
     email: str
     credits: float | None
+    api: ApiVersion = field(default_factory=ApiVersion)  # as the response's headers told it
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:

@@ -12,7 +12,7 @@ from issues.access import load_editor, load_fix, load_issue, load_membership
 from issues.enums import FixKind, FixState
 from issues.fixes import rehost
 from issues.fixes.link_gate import BadLinkError
-from issues.fixes.outcomes import outcome_of
+from issues.fixes.outcomes import outcome_of_fix
 from issues.fixes.submit import repair_kinds, submit_links
 from issues.fixes.uploads import cancel_fix
 from issues.forms import LinksForm
@@ -57,7 +57,7 @@ def _panel_context(
         "fix": fix,
         "seen": _fingerprint_of(issue, fix),
         "steps": steps_of(fix) if fix and fix.is_unfinished else [],
-        "outcome": outcome_of(fix.code, fix.code_details.get("status", 0)) if fix and fix.code else None,
+        "outcome": outcome_of_fix(fix.code, fix.code_details) if fix and fix.code else None,
         "kinds": [kind.value for kind in repair_kinds(story.video)],
         "typed": _typed(request, story),
         "form": form,

@@ -19,6 +19,7 @@ from issues.nudge import nudge
 from issues.problems import Refusal
 from issues.queries.freshness import freshness_of
 from issues.sync import workspaces
+from issues.tokportal.constants import API_VERSION
 from issues.views.chrome import MemberRequest, actor_of, render_page
 from issues.views.errors import too_many
 from issues.views.fresh import ask_again
@@ -30,7 +31,7 @@ def workspace_list(request: MemberRequest, team_slug: str) -> HttpResponse:
     """The team's TokPortal accounts and how fresh each is."""
     request.membership = load_membership(request.user, team_slug)
     freshness = freshness_of(request.membership.team)
-    return render_page(request, "settings/workspaces.html", {"freshness": freshness})
+    return render_page(request, "settings/workspaces.html", {"freshness": freshness, "built_for": API_VERSION})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

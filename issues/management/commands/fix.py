@@ -9,7 +9,7 @@ from django.core.management.base import CommandParser
 from issues.audit import Actor
 from issues.enums import CAN_EDIT, FixState, Origin
 from issues.fixes.foreground import find_issue, fix_table, fix_with_files, fix_with_links, wait_for_end
-from issues.fixes.outcomes import outcome_of
+from issues.fixes.outcomes import outcome_of_fix
 from issues.link_checks.masking import mask_secrets
 from issues.management.base import FAILED, TokDashCommand
 from issues.models import Fix, Membership, Team, User
@@ -145,7 +145,7 @@ def _went_well(fix: Fix) -> bool:
 
 
 def _sentence(fix: Fix) -> str:
-    said = outcome_of(fix.code, fix.code_details.get("status", 0)) if fix.code else None
+    said = outcome_of_fix(fix.code, fix.code_details) if fix.code else None
     return f"{said.say} {said.next_step}" if said else "Fixed and verified."
 
 

@@ -11,6 +11,7 @@ from issues.sealed import Secret
 from issues.sync.limiter.database import DatabaseBudget
 from issues.sync.limiter.redis import RedisBudget
 from issues.sync.limiter.steadfast import SteadfastBudget
+from issues.tokportal.addresses import host_of_limit
 from issues.tokportal.budget import Budget
 
 __all__ = ["DatabaseBudget", "RedisBudget", "SteadfastBudget", "budget_for_key", "budget_name"]
@@ -18,7 +19,7 @@ __all__ = ["DatabaseBudget", "RedisBudget", "SteadfastBudget", "budget_for_key",
 
 def budget_name(base_url: str, key: Secret) -> str:
     """The name under which a key's budget is kept: nobody finds the key from it."""
-    return hashlib.sha256(f"{base_url}\n{key.reveal()}\n{settings.SECRET_KEY}".encode()).hexdigest()
+    return hashlib.sha256(f"{host_of_limit(base_url)}\n{key.reveal()}\n{settings.SECRET_KEY}".encode()).hexdigest()
 
 
 def budget_for_key(base_url: str, key: Secret) -> Budget:
