@@ -23,7 +23,7 @@ from issues.fixes.outcomes import BLOCKED, OUTCOMES, outcome_of
 from issues.fixes.submit import submit_links
 from issues.invitations import invite
 from issues.link_checks.catalogue import CATALOGUE, Verdict
-from issues.media import examiner as media
+from issues.media.names import ALL_NAMES
 from issues.models import Channel, Fix, Issue, Message, SyncGauge, Workspace
 from issues.notify.collect import collect_events, language_of
 from issues.notify.compose import compose_due
@@ -206,7 +206,7 @@ def test_all_that_is_stored_in_english_is_marked_for_translation():
         wording.pattern_of("“a.example” became “b.example”"),
         wording.pattern_of(f"a table of {bulk.MAX_ROWS} lines"),
     }
-    facts = set(media.NAMES.values()) | {media.name_of(kind) for kind in ("image/x", "audio/x", "video/x", "font/x")}
+    facts = set(ALL_NAMES)
 
     assert len(reasons) > 10
     assert reasons | plans | facts <= set(wording.STORED)

@@ -3,6 +3,7 @@
 import io
 import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
@@ -83,14 +84,66 @@ def test_wrong_files_are_refused_before_a_byte_moves(video_issue, actor, small_s
     assert not Fix.objects.exists()
 
 
-def test_a_format_that_we_do_not_know_is_taken_by_its_name(video_issue, actor):
-    fix = begin_upload(
-        issue=video_issue,
-        files=[FileFacts("a.avi", 500, [(0, b"RIFF\x00\x00\x00\x00AVI LIST" + bytes(48))])],
-        actor=actor,
-    )
+def test_bytes_that_we_do_not_know_are_taken_by_their_name(video_issue, actor):
+    fix = begin_upload(issue=video_issue, files=[FileFacts("a.mov", 500, [(0, b"\x9d\x01\xfe\xee" * 16)])], actor=actor)
 
-    assert fix.media.get().content_type in {"video/x-msvideo", "video/vnd.avi"}
+    assert fix.media.get().content_type == "video/quicktime"
+
+
+TRIALS = Path(__file__).parent / "trials" / "files"
+
+
+def facts_of(name):
+    content = (TRIALS / name).read_bytes()
+    return FileFacts(name, len(content), [(0, content)])
+
+
+@pytest.mark.parametrize(
+    "name", ["old.wmv", "old.flv", "old.avi", "obs.mkv", "cam.ts", "prores.mov", "truncated_faststart.mp4"]
+)
+def test_a_doubtful_video_is_held_until_the_person_insists(video_issue, actor, name):
+    with pytest.raises(Refusal) as caught:
+        begin_upload(issue=video_issue, files=[facts_of(name)], actor=actor)
+    assert caught.value.code == "FILE_DOUBTFUL"
+
+    assert begin_upload(issue=video_issue, files=[facts_of(name)], actor=actor, insist=True).state == "uploading"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "h264_moov_end.mp4",
+        "fragmented_empty_moov.mp4",
+        "fragmented_sidx.mp4",
+        "iphone_hevc_hvc1.mov",
+        "vp9.webm",
+        "phone.3gp",
+    ],
+)
+def test_a_usual_video_uploads_at_the_first_press(video_issue, actor, name):
+    assert begin_upload(issue=video_issue, files=[facts_of(name)], actor=actor).state == "uploading"
+
+
+@pytest.mark.parametrize("name", ["whatsapp_voice.ogg", "anim.gif", "photo.svg", "hls.m3u8", "html_saved.mp4"])
+def test_what_is_no_video_is_refused_for_a_video(video_issue, actor, name):
+    with pytest.raises(Refusal) as caught:
+        begin_upload(issue=video_issue, files=[facts_of(name)], actor=actor, insist=True)
+    assert caught.value.code == "FILE_WRONG_KIND"
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("photo.avif", "FILE_DOUBTFUL"), ("photo.tiff", "FILE_DOUBTFUL"), ("photo.bmp", "FILE_DOUBTFUL"),
+     ("photo.jxl", "FILE_DOUBTFUL"), ("mp4_named_jpg.jpg", "FILE_WRONG_KIND"), ("photo.svg", "FILE_WRONG_KIND"),
+     ("photo.jpg", ""), ("anim.gif", ""), ("IMG_0042.HEIC", "")],
+)  # fmt: skip
+def test_images_of_a_carousel_by_their_format(carousel_issue, actor, name, code):
+    found = ""
+    try:
+        begin_upload(issue=carousel_issue, files=[facts_of(name)], actor=actor)
+    except Refusal as refusal:
+        found = refusal.code
+    assert found == code
 
 
 @pytest.mark.parametrize("files", [[], [MP4, MP4]])

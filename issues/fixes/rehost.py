@@ -64,7 +64,7 @@ def copy_to_store(fix: Fix, client: TokPortalClient, *, still_ours: Callable[[],
             max_bytes=settings.UPLOAD_MAX_BYTES,
             read_at=read_at_of(file),
         )
-        if look.warning:
+        if look.is_broken:
             raise Refusal(look.warning, code="FILE_DOUBTFUL")
         crash_point("copy.fetched", fix.pk)
         media, _is_new = MediaFile.objects.update_or_create(

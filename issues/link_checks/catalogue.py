@@ -170,6 +170,16 @@ CATALOGUE: dict[str, Rule] = {
         _("It downloads, but we do not know this kind of file."),
         _("Open it yourself, or upload an MP4."),
     ),
+    "unusual_video": Rule(
+        Cls.UNSURE,
+        _("It opens here, but TokPortal may not take this video format."),
+        _("Export it as MP4 (H.264), and upload that."),
+    ),
+    "unusual_image": Rule(
+        Cls.UNSURE,
+        _("It opens here, but TokPortal may not take this image format."),
+        _("Save it as JPEG, and upload that."),
+    ),
     "timeout": Rule(Cls.UNSURE, _("The host did not answer in time."), _("Upload the file to be safe.")),
     "too_slow": Rule(Cls.UNSURE, _("The host is too slow for this file."), _("Upload the file to be safe.")),
     "server_error": Rule(Cls.UNSURE, _("The host has a problem now."), _("We look again later.")),
@@ -289,6 +299,8 @@ _WITH_FACT = {
     "too_slow": _("The host is slow: the whole file would take about {}."),
     "tls_bad": _("The site's certificate is not valid: {}."),
     "truncated": _("The file breaks off at {}."),
+    "unusual_video": _("It opens here, but it is {}: TokPortal may not take that."),
+    "unusual_image": _("It opens here, but it is {}: TokPortal may not take that."),
     "works_for_us": _("It opens fine here: {}."),
     "tokportal_copy_ok": _("It is TokPortal's own copy, and it is healthy: {}."),
 }

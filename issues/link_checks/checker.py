@@ -22,6 +22,8 @@ from issues.link_checks.resolver import Network, current_network
 from issues.link_checks.url_rules import judge_link
 from issues.link_checks.urls import host_of
 from issues.media.examiner import Media, OutOfReachError, Pieces, examine, name_of
+from issues.media.fitness import Fitness, judge
+from issues.media.names import short_name_of
 
 SECOND_LOOK_AFTER = 1.0  # seconds
 TAIL_BYTES = 64 * 1024
@@ -191,32 +193,26 @@ class _Looker:
             # Packed although we asked for it plain: what is inside can be told for text alone.
             self._media = Media(examine(Pieces([(0, text.encode())]), len(text.encode())).kind if text else "")
         else:
-            self._media = examine(_Remote(self, answer), answer.total)
-        kind = self._media.kind
-        if kind.startswith(("text/", "application/json")) or (not kind and answer.content_type == "text/html"):
-            return _of_page(answer, text) or Verdict("html_instead_of_media", fact=name_of(kind or "text/html"))
-        if kind and not self._fits(kind):
-            return Verdict("not_media", fact=name_of(kind))
+            remote = _Remote(self, answer)
+            self._media = examine(remote, answer.total, at_hand=remote.at_hand)
+        finding = judge(self._media, size=answer.total, expects=self._expects)
+        if finding.fitness is Fitness.PAGE or (not self._media.kind and answer.content_type == "text/html"):
+            return _of_page(answer, text) or Verdict("html_instead_of_media", fact=finding.fact or name_of("text/html"))
+        if finding.fitness is Fitness.WRONG:
+            return Verdict("not_media", fact=finding.fact)
         if not answer.is_whole:
             return Verdict("truncated", fact=_percent(len(answer.body), answer.total))
-        return self._of_media(self._media, answer)
-
-    def _fits(self, kind: str) -> bool:
-        group = kind.split("/")[0]
-        return group == self._expects.value if self._expects else group in {"video", "image"}
-
-    def _of_media(self, media: Media, answer: Answer) -> Verdict:
-        if media.expected and answer.total and media.expected > answer.total + 8 and not media.has_index:
-            return Verdict("truncated", fact=_percent(answer.total, media.expected))
-        if media.has_index is False:
+        if finding.fitness is Fitness.CUT:
+            return Verdict("truncated", fact=finding.fact)
+        if finding.fitness is Fitness.UNFINISHED:
             return Verdict("mp4_unfinished")
-        if media.is_video and media.has_video is False:
-            return Verdict("not_media", fact="an audio file" if media.has_sound else "a video file without pictures")
         if minutes := _projected_minutes(answer):
             return Verdict("too_slow", fact=f"{minutes} minutes" if minutes < 600 else "many hours")
-        if not media.kind and not answer.content_type.startswith(("video/", "image/")):
+        if finding.fitness is Fitness.UNUSUAL:
+            return Verdict("unusual_image" if self._media.is_image else "unusual_video", fact=finding.fact)
+        if not self._media.kind and not answer.content_type.startswith(("video/", "image/")):
             return Verdict("unknown_bytes")
-        return Verdict("works_for_us", fact=_description(media, answer))
+        return Verdict("works_for_us", fact=_description(self._media, answer))
 
     def read_more(self, answer: Answer, offset: int) -> bytes:
         """A later part of the file, for an index that stands at its end."""
@@ -238,6 +234,9 @@ class _Remote(Pieces):
     def __init__(self, looker: _Looker, answer: Answer) -> None:
         super().__init__([(0, answer.body)])
         self._looker, self._answer, self._left = looker, answer, MAX_TAILS
+
+    def at_hand(self, offset: int, count: int) -> bytes:
+        return super().__call__(offset, count)
 
     def __call__(self, offset: int, count: int) -> bytes:
         try:
@@ -341,8 +340,7 @@ def size_text(size: int) -> str:
 
 def _description(media: Media, answer: Answer) -> str:
     """`24 MB MP4, 31 s`."""
-    kind = (media.kind or answer.content_type).split("/")[-1]
-    name = {"quicktime": "MOV", "x-matroska": "MKV", "x-msvideo": "AVI", "mp2t": "TS"}.get(kind, kind.upper())
+    name = short_name_of(media.kind or answer.content_type)
     parts = [f"{size_text(answer.total)} {name}" if answer.total else name]
     if media.seconds:
         parts.append(f"{round(media.seconds)} s")

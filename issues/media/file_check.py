@@ -1,7 +1,7 @@
 """What a file is before a byte of it goes out: the name and the browser's word are only claims.
 
-TokPortal does not document which formats it takes. So what is certainly wrong is refused, what is doubtful gets a
-warning, and bytes that we do not know are taken at their name's word.
+TokPortal does not document which formats it takes. So a file that is certainly wrong is refused, a doubtful one gets a
+warning, and for bytes that we do not know the name decides.
 """
 
 import mimetypes
@@ -11,11 +11,13 @@ from typing import IO
 from django.utils.translation import gettext as _
 
 from issues.enums import MediaKind
-from issues.media.examiner import Media, ReadAt, examine, name_of
+from issues.media.examiner import Media, ReadAt, examine
+from issues.media.fitness import Finding, Fitness, judge
 from issues.problems import Refusal
 from issues.wording import in_words
 
 SHORTEST = 1.0  # seconds
+_TAKEN_AS_FILES = frozenset({"image/heic", "image/gif"})
 
 
 def read_at_of(file: IO[bytes]) -> ReadAt:
@@ -44,10 +46,14 @@ def pieces_of(file: IO[bytes]) -> list[tuple[int, bytes]]:
 
 @dataclass(frozen=True, slots=True)
 class FileLook:
-    """`warning`: a sentence about what will most likely not work, empty where nothing is wrong."""
+    """`warning`: a sentence about what may not work, empty if nothing is wrong.
+
+    `is_broken`: nobody could post it. Otherwise the file is whole, and only its format is unusual.
+    """
 
     content_type: str
     warning: str = ""
+    is_broken: bool = False
 
 
 def look_at_file(
@@ -71,27 +77,40 @@ def look_at_file(
             code="FILE_TOO_LARGE",
         )
     media = examine(read_at, size)
-    group = f"{kind.value}/"
+    finding = judge(media, size=size, expects=kind)
     guessed = media.kind or mimetypes.guess_type(filename)[0] or ""
-    if not guessed.startswith(group):
-        what = in_words(name_of(media.kind)) if media.kind else _("not a file that we know")
+    is_wrong = finding.fitness in {Fitness.PAGE, Fitness.WRONG}
+    if is_wrong or not guessed.startswith(f"{kind.value}/"):
+        what = in_words(finding.fact) if is_wrong else _("not a file that we know")
         sentence = _("{name} is {what}; this slot takes images.")
         if kind == MediaKind.VIDEO:
             sentence = _("{name} is {what}; this slot takes a video.")
         raise Refusal(sentence.format(name=name, what=what), code="FILE_WRONG_KIND")
-    return FileLook(guessed, f"{name} {_doubt(media, size)}" if _doubt(media, size) else "")
+    broken = _broken(media, finding)
+    doubt = broken or _unusual(media, finding)
+    return FileLook(guessed, f"{name} {doubt}" if doubt else "", is_broken=bool(broken))
 
 
-def _doubt(media: Media, size: int) -> str:
-    """What is wrong with a video inside: nobody could post it, but that is for a person to decide."""
-    if not media.is_video:
-        return ""
-    if media.expected and media.expected > size + 8:
-        return _("is cut off: only {share} of it is there.").format(share=f"{100 * size // media.expected} %")
-    if media.has_index is False:
+def _broken(media: Media, finding: Finding) -> str:
+    """What is wrong with a file inside: nobody could post it, but that is for a person to decide."""
+    if finding.fitness is Fitness.CUT:
+        if finding.fact:
+            return _("is cut off: only {share} of it is there.").format(share=finding.fact)
+        return _("is cut off: its end is missing.")
+    if finding.fitness is Fitness.UNFINISHED:
         return _("is incomplete: its export was not finished.")
-    if media.has_video is False:
-        return _("has sound but no picture.") if media.has_sound else _("has no picture.")
-    if media.seconds is not None and media.seconds < SHORTEST:
+    if media.is_video and media.seconds is not None and media.seconds < SHORTEST:
         return _("is only {seconds:.1f} s long.").format(seconds=media.seconds)
     return ""
+
+
+def _unusual(media: Media, finding: Finding) -> str:
+    """A format that TokPortal may not take. A HEIC photo is converted by TokPortal's direct upload, and a GIF opens
+    wherever a picture does.
+    """
+    if finding.fitness is not Fitness.UNUSUAL or media.kind in _TAKEN_AS_FILES:
+        return ""
+    what = in_words(finding.fact)
+    if media.is_image:
+        return _("is {what}, which TokPortal may not take. JPEG is the safest format.").format(what=what)
+    return _("is {what}, which TokPortal may not take. MP4 (H.264) is the safest format.").format(what=what)

@@ -286,6 +286,8 @@ _VERDICT_LABELS = {
     "not_http": _("Unreadable"),
     "odd_port": _("Not checked"),
     "unknown_bytes": _("Unknown file"),
+    "unusual_video": _("Unusual format"),
+    "unusual_image": _("Unusual format"),
     "timeout": _("No answer"),
     "too_slow": _("Too slow"),
     "server_error": _("Host trouble"),

@@ -18,7 +18,7 @@ from issues.problems import Refusal
 from issues.views.chrome import MemberRequest, actor_of
 
 CHUNK = 64 * 1024
-MAX_PIECES = 200  # of a file: its head, the heads of its boxes, its index
+MAX_PIECES = 1200  # of a file: its beginning and end, the heads of its boxes, its index
 
 
 def _refused(refusal: Refusal, status: int = 422) -> JsonResponse:

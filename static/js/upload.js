@@ -5,9 +5,12 @@ import { Sortable } from "../vendor/sortable/sortable.min.js";
 import { Uppy, XHRUpload } from "../vendor/uppy/uppy.min.js";
 
 const csrf = () => JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"];
-const HEAD_BYTES = 64;
+// The same numbers as in issues/media/reading.py. An announcement holds at most 1 MiB, of up to 20 images.
+const VIDEO_HEAD_BYTES = 64 * 1024;
+const IMAGE_HEAD_BYTES = 8 * 1024;
+const TAIL_BYTES = 16 * 1024;
 const INDEX_BYTES = 256 * 1024;
-const MAX_BOXES = 100;
+const MAX_BOXES = 1000;
 
 class Refused extends Error {
   constructor(message, code) { super(message); this.code = code; }
@@ -31,20 +34,20 @@ async function piece(file, at, count) {
   return { at, bytes: btoa(text), raw: new DataView(bytes.buffer), length: bytes.length };
 }
 
-// What our server needs to see of a file: its head, and of an MP4 or MOV the heads of its boxes and its index.
-async function piecesOf(file) {
-  const found = [await piece(file, 0, HEAD_BYTES)];
+// What our server needs to see of a file: its beginning, its end, and of an MP4 or MOV (and of a HEIC or AVIF image) the
+// heads of its boxes and its index.
+async function piecesOf(file, isImage) {
+  const head = await piece(file, 0, isImage ? IMAGE_HEAD_BYTES : VIDEO_HEAD_BYTES);
+  const tailAt = Math.max(file.size - TAIL_BYTES, 0);
+  const found = head.length < file.size ? [head, await piece(file, tailAt, TAIL_BYTES)] : [head];
   const name = (view, at) => String.fromCharCode(view.getUint8(at), view.getUint8(at + 1), view.getUint8(at + 2), view.getUint8(at + 3));
-  const isBoxes = found[0].length >= 16 && ["ftyp", "moov", "mdat", "wide", "free", "skip"].includes(name(found[0].raw, 4));
+  const isBoxes = head.length >= 16 && ["ftyp", "styp", "moov", "moof", "mdat", "wide", "free", "skip", "pnot", "sidx"].includes(name(head.raw, 4));
   for (let at = 0, count = 0; isBoxes && at + 8 <= file.size && count < MAX_BOXES; count += 1) {
-    const head = await piece(file, at, 16);
-    const short = head.raw.getUint32(0);
-    const size = short === 1 && head.length === 16 ? Number(head.raw.getBigUint64(8)) : short || file.size - at;
-    found.push(head);
-    if (name(head.raw, 4) === "moov") {
-      found.push(await piece(file, at, Math.min(size, INDEX_BYTES)));
-      break;
-    }
+    const box = await piece(file, at, 16);
+    const short = box.raw.getUint32(0);
+    const size = short === 1 && box.length === 16 ? Number(box.raw.getBigUint64(8)) : short || file.size - at;
+    const isIndex = ["moov", "sidx"].includes(name(box.raw, 4));
+    if (at + (isIndex ? size : 16) > head.length) found.push(isIndex ? await piece(file, at, Math.min(size, INDEX_BYTES)) : box);
     if (size < 8) break;
     at += size;
   }
@@ -182,7 +185,7 @@ class Upload {
     let alive;
     try {
       const facts = await Promise.all(this.entries.map(async (entry) => entry instanceof File
-        ? { name: entry.name, size: entry.size, pieces: await piecesOf(entry) } : { link: entry.link }));
+        ? { name: entry.name, size: entry.size, pieces: await piecesOf(entry, this.several) } : { link: entry.link }));
       this.plan = await post(this.root.dataset.begin, { files: facts, insist });
       alive = setInterval(() => post(this.plan.alive).catch(() => {}), 30000);
       await this.carry(this.plan.files);
