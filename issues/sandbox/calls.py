@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from issues.sandbox import media
+from issues.sandbox.coverage import charge, simulated
 from issues.sandbox.data import folder_of, form_of, in_form, is_path
 from issues.sandbox.http import Handler
 from issues.sandbox.storage import Store
-from issues.sandbox.world import ApiFailure, Bundle, Key, Video, World, stamp
+from issues.sandbox.world import ApiFailure, Bundle, Key, Video, World
 from issues.tokportal import constants as c
 
 MAX_IMAGES = 20
@@ -31,6 +32,7 @@ class Call:
     headers: Any
     key: Key
     request_id: str
+    ignores_dry_run: bool = False
 
     def json(self, known: set[str]) -> dict[str, Any]:
         """The JSON body; unknown fields are refused as TokPortal does."""
@@ -46,7 +48,11 @@ class Call:
 
     @property
     def dry_run(self) -> bool:
-        return self.method != "GET" and self.headers.get(c.DRY_RUN_HEADER, "").lower() == "true"
+        return (
+            not self.ignores_dry_run
+            and self.method != "GET"
+            and self.headers.get(c.DRY_RUN_HEADER, "").lower() == "true"
+        )
 
 
 def error_body(code: str, message: str, details: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -129,8 +135,11 @@ def fix_download(handler: Handler, app: Any, call: Call, bundle_id: str, positio
         raise ApiFailure(409, c.VIDEO_NO_DOWNLOAD_ISSUE, "This video has no download issue")
     if bundle.status in c.NOT_FLAGGABLE_STATUSES:
         raise ApiFailure(409, c.BUNDLE_INVALID_STATUS, "The bundle is not with a manager", {"status": bundle.status})
-    if call.dry_run and app.faults.take(frozenset({"ignore_dry_run"}), "POST", call.path) is None:
-        return 200, {"data": told(app, bundle, video), "dry_run": True}
+    if app.faults.take(frozenset({"ignore_dry_run"}), "POST", call.path):
+        call.ignores_dry_run = True
+    credits = charge(world, call, bundle)
+    if call.dry_run:
+        return simulated(world, call, told(app, bundle, video), credits)
     if world.fix_seconds:
         time.sleep(world.fix_seconds)
     for source in [url] if url is not None else images or []:
@@ -212,65 +221,3 @@ def told(app: Any, bundle: Bundle, video: Video) -> dict[str, Any]:
             for number, image in enumerate(video.carousel_images, 1)
         ]
     return entry
-
-
-# --- Webhook endpoints -------------------------------------------------------------------------------------
-
-
-def create_webhook(handler: Handler, app: Any, call: Call) -> tuple[int, Any]:
-    body = call.json({"url", "events", "description", "enabled"})
-    url = body.get("url")
-    if not isinstance(url, str) or not url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
-        raise ApiFailure(400, c.VALIDATION_ERROR, "An HTTPS URL is required", {"field": "url"})
-    events = body.get("events") or list(c.WEBHOOK_EVENTS)
-    if not isinstance(events, list) or set(events) - set(c.WEBHOOK_EVENTS):
-        raise ApiFailure(400, c.VALIDATION_ERROR, "Unknown event", {"field": "events"})
-    endpoint = {
-        "id": f"wh_{secrets.token_hex(8)}",
-        "owner": call.key.owner,
-        "url": url,
-        "events": events,
-        "enabled": body.get("enabled", True),
-        "created_at": stamp(),
-        "secret": f"whsec_{secrets.token_hex(24)}",
-    }
-    app.world.webhooks[endpoint["id"]] = endpoint
-    return _data({**_shown(endpoint), "signing_secret": endpoint["secret"]}, 201)
-
-
-def _shown(endpoint: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in endpoint.items() if name not in {"secret", "owner"}}
-
-
-def _endpoint(app: Any, call: Call, webhook_id: str) -> dict[str, Any]:
-    found: dict[str, Any] | None = app.world.webhooks.get(webhook_id)
-    if found is None or found["owner"] != call.key.owner:
-        raise ApiFailure(404, "WEBHOOK_NOT_FOUND", "No such webhook")
-    return found
-
-
-def list_webhooks(handler: Handler, app: Any, call: Call) -> tuple[int, Any]:
-    rows = [_shown(entry) for entry in app.world.webhooks.values() if entry["owner"] == call.key.owner]
-    about = {"page": 1, "per_page": 100, "total": len(rows), "total_pages": 1}
-    return 200, {"data": rows, "pagination": about}
-
-
-def get_webhook(handler: Handler, app: Any, call: Call, webhook_id: str) -> tuple[int, Any]:
-    return _data(_shown(_endpoint(app, call, webhook_id)))
-
-
-def patch_webhook(handler: Handler, app: Any, call: Call, webhook_id: str) -> tuple[int, Any]:
-    found = _endpoint(app, call, webhook_id)
-    found.update(call.json({"url", "events", "description", "enabled"}))
-    return _data(_shown(found))
-
-
-def delete_webhook(handler: Handler, app: Any, call: Call, webhook_id: str) -> tuple[int, Any]:
-    _endpoint(app, call, webhook_id)
-    del app.world.webhooks[webhook_id]
-    return 204, None
-
-
-def test_webhook(handler: Handler, app: Any, call: Call, webhook_id: str) -> tuple[int, Any]:
-    found = _endpoint(app, call, webhook_id)
-    return _data(app.webhooks.deliver_to(found, "webhook.test", {"message": "It works"}))

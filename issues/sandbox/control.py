@@ -11,7 +11,11 @@
 | `POST /_sandbox/keys` `{key, owner?, scopes?, revoked?}` | add or change a key |
 | `POST /_sandbox/settings` `{latency?, fix_seconds?, rate?, clock_offset?, store_speed?}` | s, s, 1/min, s, bytes/s |
 | ... `{carousel_form?, image_objects?, takes_story_videos?}` | how images are told; whether stories take a video |
-| `POST /_sandbox/settings` `{api_version?, api_stability?}` | what every response says of the API |
+| ... `{api_version?, api_stability?}` | what every response says of the API |
+| ... `{credits?, capacity_cooldown?, deliveries_tell_payload?}` | the agency's; s (publishing only); in the list |
+| `POST /_sandbox/account` `{account_id, status?, is_due?, blocked_reason?, credits?, event?}` | its Coverage |
+| `POST /_sandbox/ban` `{account_id, status?, bundle_id?, resolution?, event?}` | a report of `GET /account-bans` |
+| `POST /_sandbox/catalogue` `{type, emitted?}` | a type in `GET /webhooks/events` |
 | `POST /_sandbox/refuse` `{seconds}` | refuse connections for so long |
 | `POST /_sandbox/event` `{type, data, times?, event_id?, seconds_off?, bad_signature?}` | deliver a webhook |
 """
@@ -23,6 +27,7 @@ import urllib.request
 from typing import Any
 from urllib.parse import parse_qs
 
+from issues.sandbox import coverage
 from issues.sandbox.data import OWNER
 from issues.sandbox.http import Handler
 from issues.sandbox.world import ApiFailure, stamp
@@ -94,10 +99,20 @@ def _change(app: Any, name: str, method: str, body: dict[str, Any]) -> Any:
         for field in ("api_version", "api_stability"):
             if field in body:
                 setattr(world, field, str(body[field]))
+        world.capacity_cooldown = float(body.get("capacity_cooldown", world.capacity_cooldown))
+        world.deliveries_tell_payload = bool(body.get("deliveries_tell_payload", world.deliveries_tell_payload))
+        if "credits" in body:
+            world.credits[OWNER] = float(body["credits"])
         if "rate" in body:
             world.rate = int(body["rate"])
     elif name == "refuse":
         threading.Thread(target=app.refuse_connections, args=(float(body["seconds"]),), daemon=True).start()
+    elif name == "account":
+        return coverage.change_account(app, body)
+    elif name == "ban":
+        return coverage.add_ban(app, body)
+    elif name == "catalogue":
+        world.catalogue[body["type"]] = bool(body.get("emitted", True))
     elif name == "event":
         return _send_events(app, body)
     else:
@@ -182,6 +197,18 @@ class SandboxControl:
 
     def key(self, key: str, **fields: Any) -> None:
         self._ask("POST", "keys", {"key": key, **fields})
+
+    def account(self, account_id: str, **fields: Any) -> dict[str, Any]:
+        """Change the Coverage of an account (see sandbox/coverage.py)."""
+        changed: dict[str, Any] = self._ask("POST", "account", {"account_id": account_id, **fields})
+        return changed
+
+    def ban(self, account_id: str, **fields: Any) -> dict[str, Any]:
+        added: dict[str, Any] = self._ask("POST", "ban", {"account_id": account_id, **fields})
+        return added
+
+    def catalogue(self, kind: str, *, emitted: bool = True) -> None:
+        self._ask("POST", "catalogue", {"type": kind, "emitted": emitted})
 
     def settings(self, **fields: float | str) -> None:
         self._ask("POST", "settings", dict(fields))

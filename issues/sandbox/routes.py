@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
-from issues.sandbox import calls, slots, uploads
+from issues.sandbox import calls, coverage, endpoints, slots, uploads
 from issues.sandbox.calls import Call
 from issues.sandbox.http import Handler
 from issues.sandbox.world import ApiFailure
@@ -26,12 +26,18 @@ ROUTES: tuple[tuple[str, re.Pattern[str], Route], ...] = tuple(
         ("POST", "/upload/video/direct", uploads.upload_direct),
         ("POST", "/upload/image/direct", uploads.upload_direct),
         ("POST", "/upload/image/from-url", uploads.import_image),
-        ("GET", "/webhooks", calls.list_webhooks),
-        ("POST", "/webhooks", calls.create_webhook),
-        ("GET", "/webhooks/([^/]+)", calls.get_webhook),
-        ("PATCH", "/webhooks/([^/]+)", calls.patch_webhook),
-        ("DELETE", "/webhooks/([^/]+)", calls.delete_webhook),
-        ("POST", "/webhooks/([^/]+)/test", calls.test_webhook),
+        ("POST", "/bundles/([^/]+)/publish", coverage.publish),
+        ("GET", "/accounts/([^/]+)/managed-subscription", coverage.get_managed_subscription),
+        ("GET", "/account-bans", coverage.list_bans),
+        ("GET", "/webhooks", endpoints.list_webhooks),
+        ("POST", "/webhooks", endpoints.create_webhook),
+        ("GET", "/webhooks/events", endpoints.list_events),
+        ("GET", "/webhooks/((?!events$)[^/]+)", endpoints.get_webhook),
+        ("PATCH", "/webhooks/((?!events$)[^/]+)", endpoints.patch_webhook),
+        ("DELETE", "/webhooks/((?!events$)[^/]+)", endpoints.delete_webhook),
+        ("POST", "/webhooks/([^/]+)/test", endpoints.test_webhook),
+        ("GET", "/webhooks/([^/]+)/deliveries", endpoints.list_deliveries),
+        ("POST", "/webhooks/([^/]+)/deliveries/([^/]+)/retry", endpoints.retry_delivery),
     )
 )
 

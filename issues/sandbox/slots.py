@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from issues.sandbox.calls import MAX_IMAGES, Call, told
+from issues.sandbox.coverage import charge, simulated
 from issues.sandbox.http import Handler
 from issues.sandbox.world import ApiFailure, Bundle, Video, World, stamp
 from issues.tokportal import constants as c
@@ -39,8 +40,9 @@ def configure(handler: Handler, app: Any, call: Call, bundle_id: str, position: 
             about = {"current_status": video.status, "allowed_statuses": list(EDITABLE)}
             raise ApiFailure(409, c.INVALID_STATUS_TRANSITION, "This slot can no longer be configured", about)
         fields = _checked(bundle, body)
+        credits = charge(world, call, bundle)
         if call.dry_run:
-            return 200, {"data": told(app, bundle, replace(video, **fields)), "dry_run": True}
+            return simulated(world, call, told(app, bundle, replace(video, **fields)), credits)
         for name, value in fields.items():
             setattr(video, name, value)
         video.updated_at = bundle.updated_at = stamp()

@@ -45,9 +45,29 @@ class Webhooks:
     ) -> dict[str, Any]:
         """POST one event and wait for the answer. `seconds_off` shifts the signed time, for tests of late ones."""
         event_id = event_id or f"evt_{secrets.token_hex(12)}"
-        body = json.dumps(
-            {"id": event_id, "type": kind, "api_version": c.API_VERSION, "created_at": stamp(), "data": data}
-        ).encode()
+        payload = {"id": event_id, "type": kind, "api_version": c.API_VERSION, "created_at": stamp(), "data": data}
+        delivery = {
+            "id": f"del_{secrets.token_hex(8)}", "webhook_id": endpoint["id"], "event_id": event_id,
+            "event_type": kind, "type": kind, "attempts": 0, "created_at": stamp(), "payload": payload,
+        }  # fmt: skip
+        self._send(endpoint, delivery, seconds_off=seconds_off, bad_signature=bad_signature)
+        self.deliveries.append(delivery)
+        return delivery
+
+    def redeliver(self, endpoint: dict[str, Any], delivery: dict[str, Any]) -> dict[str, Any]:
+        """Send what was sent before once more: the same event id, a fresh signature."""
+        self._send(endpoint, delivery)
+        return delivery
+
+    def _send(
+        self,
+        endpoint: dict[str, Any],
+        delivery: dict[str, Any],
+        *,
+        seconds_off: float = 0,
+        bad_signature: bool = False,
+    ) -> None:
+        body = json.dumps(delivery["payload"]).encode()
         moment = int(time.time() + self._world.clock_offset + seconds_off)
         signature = sign("wrong" if bad_signature else endpoint["secret"], body, moment)
         request = urllib.request.Request(  # noqa: S310 - checked when the endpoint was made
@@ -55,8 +75,8 @@ class Webhooks:
             data=body,
             headers={
                 "Content-Type": "application/json",
-                "TokPortal-Event-Id": event_id,
-                "TokPortal-Event-Type": kind,
+                "TokPortal-Event-Id": delivery["event_id"],
+                "TokPortal-Event-Type": delivery["event_type"],
                 "TokPortal-Signature": signature,
             },
         )
@@ -67,6 +87,5 @@ class Webhooks:
             status = error.code
         except OSError:
             status = 0
-        outcome = {"event_id": event_id, "type": kind, "status": status, "success": 200 <= status < 300}
-        self.deliveries.append(outcome)
-        return outcome
+        delivery |= {"status": status, "status_code": status, "success": 200 <= status < 300}
+        delivery["attempts"] += 1

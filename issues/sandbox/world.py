@@ -83,7 +83,15 @@ class Bundle:
     slots: int = 0  # ordered slots; some may have no video yet
     created_at: str = ""
     updated_at: str = ""
+    saved_account: str = ""  # another account than the one that its id gives
     says_start_date: bool = False  # its answers call the first day `target_publish_start_date`
+
+    @property
+    def saved_account_id(self) -> str | None:
+        """The delivered account; there is none before a manager has taken the bundle."""
+        if self.saved_account or self.status in c.ENDED_STATUSES | {"accepted"}:
+            return self.saved_account or f"acc_{self.id[:8]}"
+        return None
 
     def video_json(self, video: Video) -> dict[str, Any]:
         """A video as the API answers it. Dates are kept as days here; TokPortal writes them as midnight UTC."""
@@ -109,7 +117,7 @@ class Bundle:
             "is_published": self.status not in {"draft", "pending_setup"},
             "account_configured": self.status != "draft",
             "auto_finalize_videos": False,
-            "saved_account_id": f"acc_{self.id[:8]}" if self.status in c.ENDED_STATUSES | {"accepted"} else None,
+            "saved_account_id": self.saved_account_id,
             "created_at": self.created_at,
             "updated_at": self.updated_at,
         }
@@ -133,6 +141,11 @@ class World:
         self.keys: dict[str, Key] = {}
         self.bundles: dict[str, Bundle] = {}
         self.credits: dict[str, float] = {}
+        self.accounts: dict[str, Any] = {}  # of coverage.Coverage, by saved_account_id
+        self.bans: list[dict[str, Any]] = []  # the latest first
+        self.catalogue: dict[str, bool] = dict.fromkeys(c.WEBHOOK_EVENTS, True)  # type: whether it is emitted
+        self.deliveries_tell_payload = True
+        self.capacity_cooldown = 0.0  # seconds for which nothing can be published
         self.broken_urls: set[str] = set()
         self.ledger: list[dict[str, Any]] = []
         self.replays: dict[tuple[str, str], dict[str, Any]] = {}
