@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import requests
 from issues.sandbox.data import CAMPAIGNS, broken_links, fill
 from issues.sandbox.faults import KINDS
 from issues.sandbox.server import FULL_KEY, Sandbox
+from issues.sandbox.showcase import OPEN_FILE, OTHER_OPEN_FILE, SHARED
 from issues.sandbox.world import World
 from issues.tokportal import constants as c
 from tests import factories
@@ -65,9 +67,31 @@ def test_the_agency_is_plausible():
     assert min(dates) < time.strftime("%Y-%m-%d") < max(dates)
 
 
-def test_every_class_of_broken_link_occurs():
-    from datetime import UTC, datetime, timedelta
+def test_the_demo_has_something_of_everything_to_show(sandbox):
+    flagged = sandbox.control.videos(download_issue=True)
+    carousel = next(video for _, video in flagged if video["name"] == "Lookbook")
+    story = next(video for _, video in flagged if video["name"] == "Behind the scenes")
+    launch = next(video for _, video in flagged if video["name"] == "Launch film")
+    there = [image for image in carousel["carousel_images"] if "lost" not in image]
 
+    assert len(flagged) == 30
+    assert {urllib.request.urlopen(sandbox.images.public_url(image)).status for image in there} == {200}
+    assert len(there) == len(carousel["carousel_images"]) - 1
+    assert (story["video_type"], story["story_image_url"]) == ("story", None)
+    assert story["video_url"]
+    assert launch["target_publish_date"] > (datetime.now(UTC) + timedelta(days=4)).isoformat()
+    open_links = [SHARED.format(file_id) for file_id in (OPEN_FILE, OTHER_OPEN_FILE)]
+    shared = [
+        (video["download_issue"], link)
+        for _, video in sandbox.control.videos()
+        if (link := video["video_url"]) in open_links
+    ]
+    assert sorted(flag for flag, _ in shared) == [False, True]
+    assert not any(sandbox.world.cannot_be_fetched(link) for _, link in shared)
+    assert any(bundle["platform"] == "youtube" for bundle, _ in flagged)
+
+
+def test_every_class_of_broken_link_occurs():
     from issues.link_checks.url_rules import judge_link
 
     now = datetime.now(UTC)

@@ -57,6 +57,7 @@ CAMPAIGNS = (
 HANDLES = ("@everyday.{}", "@{}_daily", "@the{}edit", "@{}.finds", "@hey{}", "@{}club", "@real{}")
 
 DRIVE = "1aZQ9mXkT3vB7cN5dR8sL2wE4yU6iO0pQ"
+PRIVATE = "1Private" + DRIVE[8:]  # a file that only invited people can open
 
 
 def broken_links(today: date) -> list[tuple[str, str | None]]:
@@ -68,7 +69,7 @@ def broken_links(today: date) -> list[tuple[str, str | None]]:
     return [
         (f"https://brightside-media.s3.eu-west-1.amazonaws.com/lumi/final_v3.mp4?{aws}&X-Amz-Date={signed}"
          "&X-Amz-Expires=86400&X-Amz-SignedHeaders=host&X-Amz-Signature=5f1c", "Link expired, says Request has expired"),
-        (f"https://drive.google.com/file/d/{DRIVE}/view?usp=sharing", "It asks me for access. Can you share it with everyone?"),
+        (f"https://drive.google.com/file/d/{PRIVATE}/view?usp=sharing", "It asks me for access. Can you share it with everyone?"),
         ("https://www.dropbox.com/scl/fi/k2n8x/velo_hill_cut.mp4?rlkey=x8s7d6f5&dl=0",
          "Ich sehe nur eine Vorschau, kein Download möglich"),
         ("https://we.tl/t-9dKx2LmQpZ", "le lien WeTransfer a expiré, merci de renvoyer la vidéo"),
@@ -250,7 +251,7 @@ def _doom_some(world: World, made: list[Bundle], today: date) -> None:
     links = [
         "https://gone.example.com/next-week/teaser.mp4",
         f"https://brightside-media.s3.amazonaws.com/next/cut.mp4?X-Amz-Date={signed}&X-Amz-Expires=172800&X-Amz-Signature=77",
-        f"https://drive.google.com/file/d/{DRIVE[:20]}/view?usp=sharing",
+        f"https://drive.google.com/file/d/{PRIVATE[:24]}/view?usp=sharing",
         "https://forbidden.example.com/next/closing.mp4",
         "https://render.example.com/next/master.mp4",
     ]

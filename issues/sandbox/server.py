@@ -12,6 +12,7 @@ from issues.sandbox.faults import Faults
 from issues.sandbox.http import Server
 from issues.sandbox.media import jpeg
 from issues.sandbox.outside import OutsideWorldServer
+from issues.sandbox.showcase import ENOUGH_TO_SHOW, show
 from issues.sandbox.storage import IMAGE_BASE, StorageHandler, Store
 from issues.sandbox.webhooks import Webhooks
 from issues.sandbox.world import World
@@ -46,6 +47,8 @@ class Sandbox:
         self.world.add_key(FULL_KEY, OWNER)
         self.world.add_key(READ_KEY, OWNER, ("read",))
         fill(self.world, seed=seed, bundles=bundles, videos=videos, flagged=flagged)
+        if flagged >= ENOUGH_TO_SHOW:
+            show(self.world)
         self.faults = Faults()
         self.store, self.images = Store(), Store(IMAGE_BASE)
         self.webhooks = Webhooks(self.world)
