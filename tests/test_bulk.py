@@ -139,18 +139,17 @@ def test_lines_that_cannot_be_used_say_why(team, flagged, actor):
             f"{first.bundle.tokportal_id};{first.position};{CDN}b.mp4",
             f"nowhere;1;{CDN}a.mp4",
             f"{first.bundle.tokportal_id};x;{CDN}a.mp4",
-            f"{first.bundle.tokportal_id};{first.position};",
+            f"elsewhere;{first.position};",
             f"{flagged[1].video.bundle.tokportal_id};{flagged[1].video.position};not a link",
         ]
     )
     plan = bulk.plan_table(team=team, text=text, actor=actor)
     assert [row.message for row in plan.rows.all()] == [
-        "",
-        "This video stands in the table twice.",
+        "Lines 1–2 name this video, and a video takes one link.",
         "No flagged video is known there.",
         "“x” is not a position.",
         "There is no link in this line.",
-        "A video takes one link.",
+        "This is not a complete web link. It begins with https:// and has no spaces.",
     ]
 
 
@@ -192,7 +191,7 @@ def test_rows_of_another_team_are_not_found(team, flagged, charlie, actor):
     ],
 )
 def test_tables_are_read_as_people_paste_them(text, expected):
-    lines = read_table(text)
+    lines = read_table(text).lines
     assert [(line.bundle_id, line.position, line.external_ref, line.links) for line in lines] == expected
     assert not any(line.problem for line in lines)
 

@@ -17,10 +17,11 @@ from django.utils.translation import gettext as _
 
 from issues.audit import Actor, Event, Verb, record
 from issues.checks.store import fresh_verdicts, keep, media_kind_of, worst
-from issues.enums import UNRESOLVED, BulkState, FixState, IssueState, RowState
+from issues.enums import BulkState, FixState, IssueState, RowState
 from issues.fixes.moves import MoveError, move
 from issues.fixes.submit import body_of, check_links, create_fix, link_kind
-from issues.fixes.tables import TableLine, read_table
+from issues.fixes.table_lookup import find_issues
+from issues.fixes.tables import read_table
 from issues.link_checks.catalogue import Verdict
 from issues.link_checks.checker import Report, check_link
 from issues.link_checks.masking import mask_secrets, shown_url
@@ -30,6 +31,7 @@ from issues.problems import Refusal
 
 COUNTDOWN = timedelta(seconds=10)
 MAX_ROWS = 1000
+MAX_NOTES = MAX_ROWS + 20  # a note for each line that was skipped, and those about the whole table
 CHECK_BATCH = 32
 CHECKS_AT_A_TIME = 8
 CHECK_CLAIM = timedelta(minutes=5)
@@ -74,42 +76,17 @@ def with_pattern(link: str, find: str, put: str) -> str:
     return parts._replace(netloc=put.rstrip("/")).geturl()
 
 
-def plan_table(*, team: Team, text: str, actor: Actor) -> BulkFix:
-    """A plan from a pasted table. Lines that cannot be used stay in it, with the reason."""
-    lines = read_table(text)
+def plan_table(*, team: Team, text: str | bytes, actor: Actor) -> BulkFix:
+    """A plan from a pasted table or a file's bytes. Lines that cannot be used stay in it, with the reason."""
+    table = read_table(text)
     rows = []
-    for line, found, problem in find_issues([team], lines):
-        label = f"{found.video} · {found.video.bundle} #{found.video.position}" if found else line.label
-        rows.append(_row(found, label, list(line.links), problem))
-    return _plan(team, rows, f"a table of {len(lines)} lines", actor)
-
-
-def find_issues(teams: Sequence[Team], lines: Sequence[TableLine]) -> list[tuple[TableLine, Issue | None, str]]:
-    """The open issue of each line, or a sentence that says why there is none. A handful of queries."""
-    keys = {line.bundle_id for line in lines if line.bundle_id}
-    refs = {line.external_ref for line in lines if line.external_ref}
-    found = Issue.objects.filter(team__in=teams, state__in=UNRESOLVED).select_related("video__bundle", "workspace")
-    by_place: dict[tuple[str, int], Issue] = {}
-    by_ref: dict[str, list[Issue]] = {}
-    for entry in found.filter(Q(video__bundle__tokportal_id__in=keys) | Q(video__external_ref__in=refs)):
-        by_place[entry.video.bundle.tokportal_id, entry.video.position] = entry
-        by_ref.setdefault(entry.video.external_ref, []).append(entry)
-    results: list[tuple[TableLine, Issue | None, str]] = []
-    used: set[int] = set()
-    for line in lines:
-        choices = by_ref.get(line.external_ref, []) if line.external_ref else []
-        issue = choices[0] if len(choices) == 1 else by_place.get((line.bundle_id, line.position))
-        problem = line.problem
-        if not problem and len(choices) > 1:
-            problem = _("Several flagged videos have this reference: give bundle_id and position.")
-        elif not problem and issue is None:
-            problem = _("No flagged video is known there.")
-        elif not problem and issue and issue.pk in used:
-            problem = _("This video stands in the table twice.")
-        if issue and not problem:
-            used.add(issue.pk)
-        results.append((line, None if problem else issue, problem))
-    return results
+    for found in find_issues([team], table.lines):
+        line, issue = found.line, found.issue
+        label = f"{issue.video} · {issue.video.bundle} #{issue.video.position}" if issue else line.label
+        row = _row(issue, label, list(line.links), found.problem)
+        row.lines = list(line.numbers)
+        rows.append(row)
+    return _plan(team, rows, f"a table of {len(table.lines)} lines", actor, table.notes)
 
 
 def _row(issue: Issue | None, label: str, links: list[str], problem: str = "") -> BulkRow:
@@ -126,14 +103,16 @@ def _row(issue: Issue | None, label: str, links: list[str], problem: str = "") -
     return row
 
 
-def _plan(team: Team, rows: Sequence[BulkRow], how: str, actor: Actor) -> BulkFix:
+def _plan(team: Team, rows: Sequence[BulkRow], how: str, actor: Actor, notes: Sequence[str] = ()) -> BulkFix:
     if len(rows) > MAX_ROWS:
         raise Refusal(
             _("At most {most} fixes go in one go; {count} were chosen.").format(most=MAX_ROWS, count=len(rows)),
             code="TOO_MANY_ROWS",
         )
     with transaction.atomic():
-        bulk = BulkFix.objects.create(team=team, actor=actor.user, actor_name=actor.name, how=how[:200])
+        bulk = BulkFix.objects.create(
+            team=team, actor=actor.user, actor_name=actor.name, how=how[:200], notes=list(notes)[:MAX_NOTES]
+        )
         for number, row in enumerate(rows, 1):
             row.bulk, row.order = bulk, number
         BulkRow.objects.bulk_create(rows, batch_size=500)

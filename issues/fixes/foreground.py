@@ -11,13 +11,13 @@ from django.utils import timezone
 
 from issues.audit import Actor
 from issues.enums import CAN_EDIT, UNRESOLVED, FixState, MediaState
-from issues.fixes.bulk import find_issues
 from issues.fixes.claims import LEASE_SECONDS
 from issues.fixes.lifecycle import drive_fix
 from issues.fixes.moves import MoveError, move
 from issues.fixes.outcomes import outcome_of
 from issues.fixes.submit import repair_kinds, submit_links
-from issues.fixes.tables import TableLine, read_table
+from issues.fixes.table_lookup import find_issues, too_many_for
+from issues.fixes.tables import Table, TableLine
 from issues.fixes.uploads import FileFacts, begin_upload, keep_alive, note_uploaded, put_file, upload_problem
 from issues.leases import LeaseKeeper
 from issues.media.file_check import pieces_of
@@ -124,16 +124,19 @@ class LineResult:
     message: str = ""
 
 
-def fix_table(*, teams: Sequence[Team], user: User, text: str, actor: Actor, unchecked: bool) -> Iterator[LineResult]:
+def fix_table(
+    *, teams: Sequence[Team], user: User, table: Table, actor: Actor, unchecked: bool
+) -> Iterator[LineResult]:
     """Fix each line of a table, a few at a time, and wait for their ends; results in the table's order."""
     pending: list[LineResult] = []
-    for line, known, problem in find_issues(teams, read_table(text)):
+    for found in find_issues(teams, table.lines):
+        line = found.line
         try:
-            if line.problem or problem.startswith("This video stands"):
+            if found.problem and not found.may_be_new:
+                raise Refusal(found.problem, code="LINE_UNUSABLE")
+            issue = found.issue or find_issue(teams, user, line.bundle_id, line.position, actor)
+            if problem := too_many_for(issue, line):
                 raise Refusal(problem, code="LINE_UNUSABLE")
-            if known is None and not line.bundle_id:
-                raise Refusal(problem, code=c.VIDEO_NO_DOWNLOAD_ISSUE)
-            issue = known or find_issue(teams, user, line.bundle_id, line.position, actor)
             fix = submit_links(issue=issue, links=line.links, actor=actor, unchecked=unchecked)
             pending.append(LineResult(line, fix))
         except Refusal as refusal:

@@ -19,6 +19,7 @@ class BulkFix(models.Model):
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     actor_name = models.CharField(max_length=160)
     how = models.CharField(max_length=200)  # "find “a”, put “b”", or "table of 12 lines"
+    notes = models.JSONField(default=list, db_default=[])  # sentences: how a table was read, and what was left out
     created_at = models.DateTimeField(auto_now_add=True)
     starts_at = models.DateTimeField(null=True, blank=True)  # when the countdown ends
     undone_at = models.DateTimeField(null=True, blank=True)
@@ -42,6 +43,7 @@ class BulkRow(models.Model):
     label = models.CharField(max_length=700)
     before = models.JSONField(default=list)
     links = models.JSONField(default=list)
+    lines = models.JSONField(default=list, db_default=[])  # of the table that it came from, counted from 1
     state = models.CharField(max_length=10, choices=RowState.choices, default=RowState.CHECKING)
     verdict = models.CharField(max_length=40, blank=True)
     verdict_class = models.CharField(max_length=10, blank=True)

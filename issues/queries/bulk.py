@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from issues.enums import UNFINISHED, BulkState, FixState, RowState
 from issues.fixes.outcomes import outcome_of_fix
+from issues.fixes.tables.model import lines_text
 from issues.link_checks.catalogue import CATALOGUE
 from issues.models import BulkFix, BulkRow
 
@@ -22,6 +23,7 @@ class PlanRow:
     verdict_sentence: str
     status: str  # "checking", "ready", "doubted", "refused", "waiting", "moving", "done", "failed", "undone"
     sentence: str
+    lines: str  # of the table: “Lines 3–5”; empty if the label names them
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ def _row(row: BulkRow) -> PlanRow:
     pairs = [(old, new) for old, new in zip(before, row.links, strict=False) if old != new]
     rule = CATALOGUE.get(row.verdict)
     status, sentence = _standing(row)
-    return PlanRow(row, pairs, rule.say if rule else "", status, sentence)
+    lines = lines_text(row.lines) if row.issue_id and row.lines else ""
+    return PlanRow(row, pairs, rule.say if rule else "", status, sentence, lines)
 
 
 def _standing(row: BulkRow) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from issues.access import load_bulk, load_editor, load_membership
 from issues.enums import IssueState
 from issues.fixes import bulk
+from issues.fixes.tables import MAX_BYTES
 from issues.link_checks.urls import host_of
 from issues.models import BulkFix, Issue, Team
 from issues.problems import Refusal
@@ -84,17 +85,15 @@ def bulk_plan(request: MemberRequest, team_slug: str) -> HttpResponse:
     return redirect("bulk", team_slug, plan.pk)
 
 
-def _table(request: MemberRequest) -> str:
-    """What was pasted, or the file that was chosen."""
+def _table(request: MemberRequest) -> str | bytes:
+    """What was pasted, or the file that was chosen. Raises Refusal for both: one of them would be lost."""
     file = request.FILES.get("file")
+    pasted = request.POST.get("table", "")
     if file is None:
-        return request.POST.get("table", "")
-    if file.size and file.size > 2_000_000:
-        raise Refusal(_("The table is too large."), code="TABLE_TOO_LARGE")
-    try:
-        return str(file.read(), "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Refusal(_("The file is no text. Save the table as CSV (UTF-8)."), code="TABLE_NO_TEXT") from error
+        return pasted
+    if pasted.strip():
+        raise Refusal(_("You pasted a table and chose a file. Send one of them."), code="TWO_TABLES")
+    return bytes(file.read(MAX_BYTES + 1))
 
 
 @require_GET

@@ -10,6 +10,7 @@ from issues.audit import Actor
 from issues.enums import CAN_EDIT, FixState, Origin
 from issues.fixes.foreground import find_issue, fix_table, fix_with_files, fix_with_links, wait_for_end
 from issues.fixes.outcomes import outcome_of_fix
+from issues.fixes.tables import MAX_BYTES, read_table
 from issues.link_checks.masking import mask_secrets
 from issues.management.base import FAILED, TokDashCommand
 from issues.models import Fix, Membership, Team, User
@@ -30,7 +31,7 @@ class Command(TokDashCommand):
         source.add_argument(
             "--csv",
             metavar="FILE",
-            help="a table of bundle_id, position, url (or external_ref, url); - for standard input",
+            help="a table (CSV or .xlsx) of bundle_id, position, url or external_ref, url; - for standard input",
         )
         source.add_argument("--file", metavar="PATH", help="a video file to upload")
         source.add_argument(
@@ -96,20 +97,28 @@ class Command(TokDashCommand):
     def _fix_table(self, teams: list[Team], user: User, actor: Actor, options: dict[str, Any]) -> None:
         """Each line of the table; exit code 0 once all of them are fixed and verified."""
         try:
-            text = sys.stdin.read() if options["csv"] == "-" else Path(options["csv"]).read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError):
-            self.wrong_use(f"{options['csv']} cannot be read as text.")
+            source = self._table_bytes(options["csv"])
+        except OSError:
+            self.wrong_use(f"{options['csv']} cannot be read.")
         if not teams or not Membership.objects.filter(user=user, team__in=teams, role__in=CAN_EDIT).exists():
             self.fail("This member is a viewer and changes nothing.")
         mine = [entry for entry in teams if self.membership(entry, user).can_edit]
         results = []
         is_well = True
         try:
-            for result in fix_table(teams=mine, user=user, text=text, actor=actor, unchecked=options["unchecked"]):
+            table = read_table(source)
+            for note in table.notes:
+                self.stderr.write(note)
+            for result in fix_table(teams=mine, user=user, table=table, actor=actor, unchecked=options["unchecked"]):
                 fix, line = result.fix, result.line
                 is_well = is_well and fix is not None and _went_well(fix)
                 code, message = (fix.code, _sentence(fix)) if fix else (result.code, result.message)
-                about = {"line": line.number, "bundle_id": line.bundle_id or None, "position": line.position or None}
+                about: dict[str, Any] = {
+                    "line": line.number,
+                    "bundle_id": line.bundle_id or None,
+                    "position": line.position or None,
+                }
+                about |= {"lines": list(line.numbers), "notes": list(line.notes)}
                 results.append({**about, "external_ref": line.external_ref or None, **_facts(fix, code, message)})
                 if not options["json"]:
                     self.stdout.write(f"{mask_secrets(line.label)}: {message}{f' [{code}]' if code else ''}")
@@ -121,6 +130,15 @@ class Command(TokDashCommand):
             self.print_json(results)
         if not is_well:
             raise SystemExit(FAILED)
+
+    @staticmethod
+    def _table_bytes(name: str) -> bytes:
+        """The table's bytes, and one more than a table may have, so that the reader refuses a larger one."""
+        if name != "-":
+            with Path(name).open("rb") as file:
+                return file.read(MAX_BYTES + 1)
+        buffer = getattr(sys.stdin, "buffer", None)
+        return bytes(buffer.read(MAX_BYTES + 1)) if buffer else sys.stdin.read().encode("utf-8", "surrogateescape")
 
     def _is_link(self, text: str, options: dict[str, Any]) -> bool:
         return bool(options["url"]) or (bool(options["image"]) and "://" in text)

@@ -1,0 +1,83 @@
+"""Single cells: positions, ids and references, as spreadsheets and people write them."""
+
+import re
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from issues.fixes.tables.links import formula_text, tidy
+from issues.fixes.tables.model import shown
+from issues.link_checks.masking import shown_url
+
+MAX_POSITION = 100_000
+_POSITION = re.compile(
+    r"[#'’‘\"\s.]*(?:(?:slot|position|pos|platz|place|posici[oó]n|posi[cç][aã]o|posizione|positie|pozycja|video|vid|number|"
+    r"nummer|n[uú]mero|no|nr|n[°ºo]?)\b[\s.:#°º-]*)?#?\s*0*(\d{1,6})(?:[.,]0{1,2})?[\s.)\"']*",
+    re.I,
+)
+_SCIENTIFIC = re.compile(r"-?\d(?:[.,]\d+)?E\+?\d{2,3}", re.I)
+_DASHBOARD = re.compile(
+    r"https?://(?:[\w-]+\.)*tokportal\.com(?::\d+)?/(?:[\w.~-]+/)*bundles?/([\w-]{4,128})(?:[/?#]\S*)?", re.I
+)
+_FLOAT = re.compile(r"(\d{1,15})\.0")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An id or reference, or a sentence that says why the cell holds none."""
+
+    text: str = ""
+    problem: str = ""
+
+
+def position_of(cell: str) -> int | None:
+    """1 for “1”, “1.0”, “1,0”, “#1”, “'1” and “Slot 1”; None for what is no position."""
+    found = _POSITION.fullmatch(_plain(cell))
+    number = int(found[1]) if found else 0
+    return number if 1 <= number <= MAX_POSITION else None
+
+
+def is_position(cell: str) -> bool:
+    return position_of(cell) is not None
+
+
+def bundle_of(cell: str) -> Key:
+    """The bundle's id, also out of a link to TokPortal's page of the bundle."""
+    text = _plain(cell)
+    found = _DASHBOARD.fullmatch(text)
+    if found:
+        return Key(found[1])
+    if "://" in text:
+        return Key(problem=_("“{value}” is no bundle id.").format(value=shown(shown_url(text), 80)))
+    key = _key(text, 128)
+    number = _FLOAT.fullmatch(key.text)
+    return Key(number[1]) if number else key
+
+
+def reference_of(cell: str) -> Key:
+    return _key(_plain(cell), 255)
+
+
+def _key(text: str, most: int) -> Key:
+    if text.startswith("="):
+        return Key(problem=_("A cell holds a formula instead of its result. Paste values only."))
+    if _SCIENTIFIC.fullmatch(text) and ("+" in text or "." in text or "," in text):
+        sentence = _("The spreadsheet has turned the id into “{value}”. Format the column as text, and enter it again.")
+        return Key(problem=sentence.format(value=text))
+    if len(text) > most:
+        return Key(problem=_("“{value}” is too long for an id.").format(value=shown(text, 40)))
+    return Key(" ".join(text.split()))
+
+
+def _plain(cell: str) -> str:
+    """The text of a cell, without the marks that spreadsheets and Markdown put around it."""
+    text = tidy(cell)
+    formula = formula_text(text)
+    if formula:
+        text = formula
+    if text.startswith(("'", "’")) and not text.endswith(("'", "’")):
+        text = text[1:]
+    for mark in ("**", "`", "'", "’"):
+        if len(text) > 2 * len(mark) and text.startswith(mark) and text.endswith(mark):
+            text = text[len(mark) : -len(mark)]
+    return text.strip()
