@@ -10,16 +10,18 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from issues.checks.store import digest_of, keep, media_kind_of, own_hosts, verdict_of, worst
 from issues.enums import UNRESOLVED, VerdictClass
+from issues.link_checks.blame import failing_host
 from issues.link_checks.catalogue import Verdict
 from issues.link_checks.checker import Report, check_link
 from issues.link_checks.url_rules import judge_links
 from issues.link_checks.urls import host_of
 from issues.models import Issue, LinkCheck, Team, Video
+from issues.sync.described import describe
 
 AT_A_TIME = 8
 BATCH = 40
@@ -109,22 +111,29 @@ def note_looks(video: Video, reports: dict[str, Report]) -> None:
             # It changed while we looked: look again.
             Video.objects.filter(pk=video.pk).update(link_due_at=timezone.now())
             return
-        verdict = _verdict(current, looks)
+        verdict, host = _verdict(current, looks)
         now = timezone.now()
         former = current.link_checked_at
         current.link_verdict, current.link_class = verdict.code, verdict.cls.value
         current.link_checked_at = now
         current.link_due_at = _next_look(current, verdict.cls, former, now, ended=video.bundle.has_ended)
         current.save(update_fields=["link_verdict", "link_class", "link_checked_at", "link_due_at"])
-        Issue.objects.filter(video=current, state__in=UNRESOLVED, links=current.links).update(
-            verdict=verdict.code, verdict_class=verdict.cls.value
-        )
+        issues = Issue.objects.filter(video=current, state__in=UNRESOLVED, links=current.links)
+        issues.update(verdict=verdict.code, verdict_class=verdict.cls.value)
+        if issues.exclude(host=host).update(host=host):
+            describe(Q(video=current, state__in=UNRESOLVED))  # people search for hosts, too
 
 
-def _verdict(video: Video, looks: dict[str, LinkCheck]) -> Verdict:
+def _verdict(video: Video, looks: dict[str, LinkCheck]) -> tuple[Verdict, str]:
+    """What is wrong with the slot, and the host that is to blame for it."""
+    seen = [verdict_of(link, looks.get(link), needed_until=video.deadline) for link in video.links]
+    host = failing_host(video.links, seen)
     if video.video_type == "story" or not video.links:
-        return judge_links(video.links, video_type=video.video_type, needed_until=video.deadline, now=timezone.now())
-    return worst([verdict_of(link, looks.get(link), needed_until=video.deadline) for link in video.links])
+        by_address = judge_links(
+            video.links, video_type=video.video_type, needed_until=video.deadline, now=timezone.now()
+        )
+        return by_address, host
+    return worst(seen), host
 
 
 def _next_look(

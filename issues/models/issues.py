@@ -33,7 +33,9 @@ class Issue(models.Model):
     deadline = models.DateTimeField(null=True, blank=True)
     verdict = models.CharField(max_length=40, blank=True)  # a code of links.verdicts
     verdict_class = models.CharField(max_length=10, blank=True)
-    host = models.CharField(max_length=255, blank=True)  # of the first link: what breaks together is repaired together
+    host = models.CharField(
+        max_length=255, blank=True
+    )  # of the link that failed: what breaks together is repaired together
     # Of its video and bundle, so that filters and search read this table alone; kept by sync.described.
     platform = models.CharField(max_length=64, blank=True, default="", db_default="")
     country = models.CharField(max_length=64, blank=True, default="", db_default="")

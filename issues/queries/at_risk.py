@@ -1,13 +1,16 @@
 """The read side of the at-risk page: videos that nobody has flagged yet, and that will be."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from issues.checks.store import known_looks, verdict_of
 from issues.enums import VerdictClass
 from issues.fixes.prepared import waiting, waiting_for
+from issues.link_checks.blame import failing_host
 from issues.models import PreparedFix, Team, Video
 from issues.queries.pages import Page, decode_cursor, encode_cursor
 from issues.tokportal import constants as c
@@ -22,6 +25,7 @@ class RiskyVideo:
 
     video: Video
     prepared: PreparedFix | None
+    host: str = ""  # the one that fails; known if its links were opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +63,9 @@ def list_at_risk(team: Team, *, after: str = "") -> AtRisk:
     videos = videos[:PAGE_ROWS]
     prepared = {entry.video_id: entry for entry in waiting_for(videos)}
     last = videos[-1] if more else None
+    hosts = _failing_hosts(team, videos)
     page = Page(
-        [RiskyVideo(video, prepared.get(video.pk)) for video in videos],
+        [RiskyVideo(video, prepared.get(video.pk), hosts.get(video.pk, "")) for video in videos],
         encode_cursor(last.deadline.isoformat() if last.deadline else "", last.pk) if last else "",
     )
     return AtRisk(
@@ -70,6 +75,19 @@ def list_at_risk(team: Team, *, after: str = "") -> AtRisk:
         waiting=coming.filter(link_checked_at=None, link_due_at__isnull=False).count(),
         spare=[] if after else _spare(team, risky),
     )
+
+
+def _failing_hosts(team: Team, videos: Sequence[Video]) -> dict[int, str]:
+    """For carousels, the host of the image that fails. One query at most."""
+    several = [video for video in videos if len(video.links) > 1]
+    looks = known_looks(team.pk, {link for video in several for link in video.links})
+    return {
+        video.pk: failing_host(
+            video.links,
+            [verdict_of(link, looks.get(link), needed_until=video.deadline) for link in video.links],
+        )
+        for video in several
+    }
 
 
 def _spare(team: Team, risky: QuerySet[Video]) -> list[RiskyVideo]:

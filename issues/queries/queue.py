@@ -12,6 +12,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from issues.enums import CAN_EDIT, UNRESOLVED, IssueState, VerdictClass
 from issues.link_checks.url_rules import link_end
+from issues.link_checks.urls import host_of
 from issues.models import Bundle, Issue, Membership, SavedView, Team, User, Workspace
 from issues.queries.counting import BOUND, bounded_count, bounded_counts
 from issues.queries.filters import ENDED_TABS, TABS, UNRESOLVED_TABS, IssueFilters, tab_condition
@@ -265,10 +266,15 @@ def _find_clusters(team: Team) -> list[Cluster]:
     return [
         Cluster(
             group["host"], group["verdict"], group["verdict_class"], group["count"], group["soonest"],
-            ended=min((end for link in links.get(group["some"], []) if (end := link_end(link))), default=None),
+            ended=_first_end(links.get(group["some"], []), group["host"]),
         )
         for group in groups
     ]  # fmt: skip
+
+
+def _first_end(links: list[str], host: str) -> datetime | None:
+    """When the soonest of the links at this host runs out."""
+    return min((end for link in links if host_of(link) == host and (end := link_end(link))), default=None)
 
 
 # --- What the filters offer ---------------------------------------------------------------------------------

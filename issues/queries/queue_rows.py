@@ -33,6 +33,7 @@ class Row:
     state: str
     comment: str | None
     links: list[str]
+    host: str  # of the link that failed
     verdict: str
     verdict_class: str
     deadline: datetime | None
@@ -51,8 +52,8 @@ class Row:
 
 
 _AS_THEY_ARE = (
-    "pk", "state", "comment", "links", "verdict", "verdict_class", "deadline", "episode", "snoozed_until", "closed_at",
-    "platform", "country",
+    "pk", "state", "comment", "links", "host", "verdict", "verdict_class", "deadline", "episode", "snoozed_until",
+    "closed_at", "platform", "country",
 )  # fmt: skip
 _BESIDE = (
     "video__name",

@@ -79,11 +79,10 @@ def prior_of(situation: str) -> float:
 
 
 def failing_hosts(workspace: Workspace) -> frozenset[str]:
-    """Hosts whose links were flagged here lately."""
+    """Hosts whose links failed here lately; not those of the other images in the same carousel."""
     since = timezone.now() - timedelta(days=FAILING_DAYS)
     recent = Issue.objects.filter(workspace=workspace, opened_at__gt=since).order_by("-opened_at")
-    links = recent.values_list("links", flat=True)[:FAILING_ISSUES]
-    return frozenset(host_of(link) for entry in links for link in entry) - {""}
+    return frozenset(recent.values_list("host", flat=True)[:FAILING_ISSUES]) - {""}
 
 
 @dataclass(slots=True)

@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from issues.audit import Changes, Event, Verb
 from issues.enums import UNRESOLVED, IssueState
+from issues.link_checks.blame import failing_host
 from issues.link_checks.masking import shown_url
-from issues.link_checks.url_rules import judge_links
-from issues.link_checks.urls import host_of
+from issues.link_checks.url_rules import judge_link, judge_links
 from issues.models import Bundle, Issue, Video
 from issues.sync.described import describe
 
@@ -118,10 +118,12 @@ def _open_issues(bundle: Bundle, videos: Sequence[Video], asked_at: datetime, *,
 def _judge(issue: Issue, video: Video, now: datetime, *, is_same: bool) -> None:
     """By the address; where the same links were looked at before, that look stands unless the address is worse."""
     verdict = judge_links(issue.links, video_type=video.video_type, needed_until=issue.deadline, now=now)
-    issue.verdict, issue.verdict_class = verdict.code, verdict.cls.value
-    issue.host = host_of(issue.links[0])[:255] if issue.links else ""
     if is_same and video.link_checked_at and not verdict.is_bad:
         issue.verdict, issue.verdict_class = video.link_verdict, video.link_class
+        return  # and the host that it blamed
+    issue.verdict, issue.verdict_class = verdict.code, verdict.cls.value
+    found = [judge_link(link, needed_until=issue.deadline, now=now) for link in issue.links]
+    issue.host = failing_host(issue.links, found)
 
 
 def _update_issue(issue: Issue, video: Video, asked_at: datetime) -> tuple[Event | None, bool]:

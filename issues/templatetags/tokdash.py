@@ -313,10 +313,10 @@ def verdict_label(code: str) -> str:
 
 
 @register.filter
-def host_label(links: list[str]) -> str:
-    """The host of the first link, and how many more there are."""
+def host_label(links: list[str], failing: str = "") -> str:
+    """The host that failed, or else that of the first link, and how many more links there are."""
     is_own = is_storage_path(links[0])
-    host = gettext("TokPortal's storage") if is_own else host_of(links[0]) or shown_url(links[0])[:40]
+    host = failing or (gettext("TokPortal's storage") if is_own else host_of(links[0]) or shown_url(links[0])[:40])
     return f"{host} +{len(links) - 1}" if len(links) > 1 else host
 
 
