@@ -106,6 +106,7 @@ def many_issues(workspace: Workspace, count: int) -> None:
             video=video,
             comment=f"broken {number}",
             links=["https://media.example.com/a.mp4"],
+            host="media.example.com",
             deadline=now,
             verdict="not_checked",
             verdict_class="unsure",
