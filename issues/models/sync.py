@@ -17,6 +17,7 @@ class SyncRun(models.Model):
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
     # The listing goes on where the former runner stopped.
+    statuses = models.JSONField(null=True, blank=True)  # those that are still to be listed; null: everything is listed
     next_page = models.PositiveIntegerField(default=1)
     listed_at = models.DateTimeField(null=True, blank=True)  # when the listing was complete
     bundles = models.PositiveIntegerField(default=0)

@@ -1,5 +1,6 @@
 """One runner a workspace at a time: the lease, and how it is given back."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -87,8 +88,10 @@ def release_claim(workspace: Workspace, run: SyncRun, *, next_sync_at: datetime)
     return True
 
 
-def begin_round(workspace: Workspace, origin: str, *, resume: bool) -> SyncRun:
-    """The round that is under way, where it may be gone on with; else a new one."""
+def begin_round(
+    workspace: Workspace, origin: str, *, resume: bool, statuses: Callable[[], list[str] | None] = lambda: None
+) -> SyncRun:
+    """The round that is under way, if it can be continued; else a new one, which lists `statuses` (`None`: all)."""
     now = timezone.now()
     with transaction.atomic():
         running = SyncRun.objects.filter(workspace=workspace, state=SyncState.RUNNING).first()
@@ -99,4 +102,6 @@ def begin_round(workspace: Workspace, origin: str, *, resume: bool) -> SyncRun:
         if running:
             running.state, running.finished_at = SyncState.INTERRUPTED, now
             running.save(update_fields=["state", "finished_at"])
-        return SyncRun.objects.create(workspace=workspace, fence=workspace.sync_fence, origin=origin, started_at=now)
+        return SyncRun.objects.create(
+            workspace=workspace, fence=workspace.sync_fence, origin=origin, started_at=now, statuses=statuses()
+        )

@@ -43,6 +43,7 @@ class Ask:
 
     kind: AskKind
     page: int = 0
+    status: str = ""  # the page lists this status alone
     bundle: Bundle | None = None
     tries: int = 0
     throttled: int = 0  # of those, answered with 429: they do not count
@@ -189,7 +190,8 @@ class Fetcher:
         try:
             client = self._client()
             if ask.kind is AskKind.PAGE:
-                ask.answer = client.list_bundles(page=ask.page, per_page=PAGE_ROWS)
+                only = {"status": ask.status} if ask.status else {}
+                ask.answer = client.list_bundles(page=ask.page, per_page=PAGE_ROWS, **only)
             elif ask.kind is AskKind.BUNDLE:
                 ask.answer = client.get_bundle(ask.of.tokportal_id)
             else:

@@ -16,8 +16,8 @@ from issues.sync.versions import note_version
 from issues.tokportal.api_version import ApiVersion
 
 _RUN_FIELDS = (
-    "next_page", "listed_at", "bundles", "bundles_to_read", "looks", "videos", "issues_opened", "issues_closed",
-    "requests", "throttled", "errors", "code",
+    "next_page", "statuses", "listed_at", "bundles", "bundles_to_read", "looks", "videos", "issues_opened",
+    "issues_closed", "requests", "throttled", "errors", "code",
 )  # fmt: skip
 
 

@@ -31,7 +31,8 @@ from issues.tokportal import constants as c
 from issues.tokportal.payloads import BundlePayload, VideoList, VideoPayload
 
 _BUNDLE_FIELDS = (
-    "title", "external_ref", "bundle_type", "platform", "country", "status", "videos_quantity", "extra",
+    "title", "external_ref", "bundle_type", "platform", "country", "status", "videos_quantity", "saved_account_id",
+    "extra",
 )  # fmt: skip
 _VIDEO_FIELDS = (
     "status", "video_type", "name", "description", "external_ref", "video_url", "carousel_images", "story_image_url",
@@ -41,6 +42,8 @@ _VIDEO_FIELDS = (
 
 _DATE_FIELDS = frozenset({"target_publish_date", "target_publish_end_date"})
 
+# More bundles than that do not leave their statuses between two listings.
+MOST_MISSING = 50
 # What issues repeat of their bundle, and of their video.
 _REPEATED = frozenset({"title", "external_ref", "platform", "country"})
 _NAMES = frozenset({"name", "external_ref"})
@@ -111,6 +114,20 @@ def note_missing(workspace: Workspace, *, listed_since: datetime, actor: Actor) 
         }
         Bundle.objects.filter(pk__in=doubtful).update(hurry_at=timezone.now())
         return _mark_gone(workspace, [bundle for bundle in twice if bundle.pk not in doubtful], actor)
+
+
+def ask_missing(workspace: Workspace, *, listed_since: datetime) -> bool:
+    """After a listing by status: ask each bundle itself that can be flagged, as far as we know, and was not in it.
+
+    It moved to another status, or it is gone; its own answer tells. If very many are missing, the listing is not to be
+    trusted: False, and nobody is asked.
+    """
+    missing = Bundle.objects.filter(workspace=workspace, heat__isnull=False, last_listed_at__lt=listed_since)
+    keys = list(missing.values_list("pk", flat=True)[: MOST_MISSING + 1])
+    if len(keys) > MOST_MISSING:
+        return False
+    Bundle.objects.filter(pk__in=keys).update(hurry_at=timezone.now(), hurry_whole=True)
+    return True
 
 
 def note_gone(bundle: Bundle, *, actor: Actor) -> Tally:

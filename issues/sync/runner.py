@@ -24,13 +24,14 @@ from issues.sync.fetcher import IN_FLIGHT, Ask, AskKind, Fetcher
 from issues.sync.hazard import Hazards, failing_hosts
 from issues.sync.ledger import Ledger
 from issues.sync.limiter import budget_for_key
+from issues.sync.listings import FULL_EVERY, RoundListing, pages_of, statuses_to_list
 from issues.sync.picks import LISTING_SHARE, Picks
 from issues.sync.reconcile import Tally
 from issues.tokportal import constants as c
 from issues.tokportal.budget import SAFETY, Budget, Lane, Slot
-from issues.tokportal.client import Listing
 from issues.tokportal.errors import (
     ForbiddenError,
+    InvalidRequestError,
     KeyRefusedError,
     NotFoundError,
     RateLimitedError,
@@ -86,8 +87,7 @@ class Runner:
         self.lease: LeaseKeeper | None = None
         self.limit = c.DEFAULT_LIMIT_PER_MINUTE
         self.resume_at: datetime | None = None  # why it ended: nothing to do, or nothing to be had, before then
-        self._listing = Listing(run.next_page, run.bundles)
-        self._listing.is_complete = run.listed_at is not None
+        self._listing = RoundListing(run)
         self._picks = Picks(workspace, asked_before=run.started_at if terms.once else None)
         self._flushed_at = self._due_asked_at = float("-inf")
         self._retries: list[tuple[float, Ask]] = []
@@ -199,7 +199,7 @@ class Runner:
         self._turn += 1
         # A sweep lists all first. A shift that knows bundles already reads a page in between.
         if listing and (self.terms.once or self._turn % 4 == 0 or not self._picks.are_there(self._busy, self.limit)):
-            return Ask(AskKind.PAGE, page=self._listing.next_page)
+            return self._listing.next_ask()
         if self.terms.once and not self._listing.is_complete:
             return None
         if not self._picks.are_there(self._busy, self.limit):
@@ -225,9 +225,14 @@ class Runner:
     def _begin_next_round(self) -> None:
         self.run.state, self.run.finished_at = SyncState.DONE, timezone.now()
         self.run.save()
-        self.run = claims.begin_round(self.workspace, self.actor.origin.value, resume=False)
+        self.run = claims.begin_round(
+            self.workspace,
+            self.actor.origin.value,
+            resume=False,
+            statuses=lambda: statuses_to_list(self.workspace, timezone.now()),
+        )
         self.ledger.run = self.run
-        self._listing = Listing()
+        self._listing = RoundListing(self.run)
 
     # --- Sending and taking in -----------------------------------------------------------------------------
 
@@ -283,18 +288,17 @@ class Runner:
         self._in_a_row = 0
         # Unchanged lists of videos never come here: see _note_unchanged.
         if isinstance(ask.answer, BundlePage):
-            self._mirror_page(ask.answer)
+            self._mirror_page(ask, ask.answer)
         elif isinstance(ask.answer, BundlePayload):
             self._mirror_bundle(ask, ask.answer)
         elif isinstance(ask.answer, VideoList):
             self._mirror_videos(ask, ask.answer)
 
-    def _mirror_page(self, page: BundlePage) -> None:
-        fresh = self._listing.feed(page)
+    def _mirror_page(self, ask: Ask, page: BundlePage) -> None:
+        fresh = self._listing.feed(ask, page)
         self.ledger.count(
             mirror.mirror_listing(self.workspace, fresh, seen_at=timezone.now(), actor=self.actor, hazards=self.hazards)
         )
-        self.run.next_page, self.run.bundles = self._listing.next_page, self._listing.count
         self._picks.forget(plan=True)
         if self._listing.is_complete:
             self._listing_is_complete()
@@ -302,12 +306,23 @@ class Runner:
     def _listing_is_complete(self) -> None:
         now = timezone.now()
         self.run.listed_at = now
-        self.ledger.count(mirror.note_missing(self.workspace, listed_since=self.run.started_at, actor=self.actor))
-        pages = max(self.run.next_page - 1, 1)
+        by_status = self._listing.is_by_status
+        if by_status:
+            if not mirror.ask_missing(self.workspace, listed_since=self.run.started_at):
+                self._list_everything_at(now)
+        else:
+            self.ledger.count(mirror.note_missing(self.workspace, listed_since=self.run.started_at, actor=self.actor))
+            self._list_everything_at(now + FULL_EVERY)
+        pages = pages_of(self.workspace, by_status=by_status)
         every = pages / (LISTING_SHARE * self.limit * SAFETY / 60.0)
         longest = self.workspace.max_age.total_seconds()
         self._list_again_at(now + timedelta(seconds=min(max(every, LISTING_MIN_SECONDS), longest)))
         self.run.bundles_to_read = Bundle.objects.filter(workspace=self.workspace, heat__isnull=False).count()
+
+    def _list_everything_at(self, moment: datetime) -> None:
+        Workspace.objects.filter(pk=self.workspace.pk, sync_fence=self.workspace.sync_fence).update(
+            next_full_listing_at=moment
+        )
 
     def _list_again_at(self, moment: datetime) -> None:
         Workspace.objects.filter(pk=self.workspace.pk, sync_fence=self.workspace.sync_fence).update(
@@ -348,6 +363,12 @@ class Runner:
             return
         if isinstance(error, ForbiddenError):
             raise error
+        if ask.kind is AskKind.PAGE and isinstance(error, InvalidRequestError) and self._listing.skip_status():
+            logger.warning("TokPortal lists no bundles by the status %s (%s)", ask.status, error.code)
+            self._list_everything_at(timezone.now())
+            if self._listing.is_complete:
+                self._listing_is_complete()
+            return
         if ask.tries - ask.throttled < TRIES and error.retryable:
             self._try_again(ask, random.uniform(0, 0.2 * 2**ask.tries))  # noqa: S311 - jitter, not a secret
             return

@@ -11,6 +11,7 @@ from issues.models import SyncRun, Workspace
 from issues.problems import LeaseLostError, Refusal
 from issues.sync import claims
 from issues.sync.claims import LEASE_SECONDS
+from issues.sync.listings import statuses_to_list
 from issues.sync.runner import GaveUpError, Progress, Runner, Terms
 from issues.sync.workspaces import refuse_key
 from issues.tokportal.errors import ForbiddenError, KeyRefusedError
@@ -23,7 +24,8 @@ def run_claimed(
 ) -> SyncRun:
     """Work under the lease, and give it back whatever happens. Returns the round."""
     claimed = claims.claim_workspace(workspace)
-    run = claims.begin_round(claimed, actor.origin.value, resume=resume)
+    statuses = (lambda: None) if terms.once else (lambda: statuses_to_list(claimed, timezone.now()))
+    run = claims.begin_round(claimed, actor.origin.value, resume=resume, statuses=statuses)
     runner = Runner(claimed, run, actor, terms, on_progress)
     with LeaseKeeper(lambda: claims.renew_claim(claimed), every=LEASE_SECONDS / 4) as lease:
         runner.lease = lease

@@ -211,7 +211,7 @@ def want_everything_now(*, workspace: Workspace, actor: Actor) -> None:
     with transaction.atomic():
         Bundle.objects.filter(workspace=workspace, heat__isnull=False, hurry_at=None).update(hurry_at=now)
         active = Workspace.objects.filter(pk=workspace.pk, state=WorkspaceState.ACTIVE)
-        active.update(next_sync_at=now, next_listing_at=now)
+        active.update(next_sync_at=now, next_listing_at=now, next_full_listing_at=now)
         record(workspace.team_id, actor, [Event.about_workspace(Verb.WORKSPACE_SWEEP_WANTED, workspace)])
 
 

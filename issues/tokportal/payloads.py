@@ -129,15 +129,18 @@ class BundlePayload:
     platform: str = ""
     country: str = ""
     status: str = ""
+    saved_account_id: str = ""
     videos_quantity: int | None = None
     extra: dict[str, Any] = field(default_factory=dict)
     told: frozenset[str] = frozenset()  # the fields that the answer really tells
 
     _CHECKS: ClassVar[dict[str, _Check]] = {
-        **dict.fromkeys(("title", "external_ref", "bundle_type", "platform", "country", "status"), _is_text),
+        **dict.fromkeys(
+            ("title", "external_ref", "bundle_type", "platform", "country", "status", "saved_account_id"), _is_text
+        ),
         "videos_quantity": lambda value: _integer(value) is not None,
     }
-    _NULLABLE: ClassVar[frozenset[str]] = frozenset({"external_ref", "country", "videos_quantity"})
+    _NULLABLE: ClassVar[frozenset[str]] = frozenset({"external_ref", "country", "videos_quantity", "saved_account_id"})
 
     @classmethod
     def parse(cls, data: object) -> Self:
@@ -151,6 +154,7 @@ class BundlePayload:
             platform=_text(data.get("platform"), 64),
             country=_text(data.get("country"), 64),
             status=_text(data.get("status"), 64),
+            saved_account_id=_text(data.get("saved_account_id"), 128),
             videos_quantity=_integer(data.get("videos_quantity")),
             extra=_take(data, ("id", *cls._CHECKS)),
             told=_told(data, cls._CHECKS, cls._NULLABLE) | {"extra"},
