@@ -14,13 +14,14 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import escape
 
 from issues.audit import Actor
 from issues.enums import Origin
 from issues.fixes import bulk, foreground
 from issues.link_checks import checker, resolver
 from issues.media.file_check import pieces_of
-from issues.models import AuditEvent, Issue
+from issues.models import AuditEvent, Fix, Issue
 from issues.sandbox.server import Sandbox
 from issues.sync.sweeps import sweep_workspace
 from tests import factories
@@ -103,22 +104,61 @@ def test_a_link_is_judged_rightly(case, outside, capsys):
         assert again["class"] != "wrong", again
 
 
-def test_the_secret_in_the_path_of_a_link_is_sent_and_stands_nowhere(connected, tokportal, bob, as_user, capsys):
-    case = cases.TableCase("S1", ((S1.url,),))
-    [bundle_id] = cases.flag_for(case, tokportal)
+@pytest.fixture
+def one_video(connected, tokportal):
+    """An open issue of a video, at position 1."""
+    cases.flag_for(cases.TableCase("one", ((S1.url,),)), tokportal)
     sweep_workspace(connected, actor=Actor.system(Origin.SYNC))
+    return Issue.objects.select_related("video__bundle").get()
+
+
+@pytest.mark.parametrize("case", [case for case in LINKS if cases.meant_by(case)], ids=lambda case: case.id)
+def test_a_paste_on_the_page_offers_and_sends_the_link_in_it(case, one_video, tokportal, page, team):
+    meant = cases.meant_by(case)
+    args = [team.slug, one_video.pk]
+
+    def post(name: str, text: str) -> str:
+        answer = page.client.post(reverse(name, args=args), {"links": text})
+        assert answer.status_code in {200, 302, 422}
+        for fix in Fix.objects.all():
+            drive(fix)
+        return answer.content.decode()
+
+    shown = post("check_link", case.url) + post("link_look", case.url)
+    post("submit_fix", case.url)
+    if not tokportal.control.ledger("fix"):
+        assert f'data-fill="{escape(meant)}"' in shown
+        post("submit_fix", meant)
+
+    assert _sent(tokportal) == {one_video.video.bundle.tokportal_id: {"video_url": meant}}
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in LINKS if case.id in cases.SENT_AS_THEY_ARE], ids=lambda case: case.id
+)
+def test_a_good_link_reaches_tokportal_as_it_is(case, one_video, tokportal, bob, capsys):
+    bundle_id = one_video.video.bundle.tokportal_id
+
+    status, answer, complaint = _run(capsys, "fix", bundle_id, "1", url=case.url, email=bob.email)
+
+    assert status == 0, (answer, complaint)
+    assert _sent(tokportal) == {bundle_id: {"video_url": case.url.replace("|", "%7C")}}
+
+
+def test_the_secret_in_the_path_of_a_link_is_sent_and_stands_nowhere(one_video, tokportal, bob, as_user, team, capsys):
+    bundle_id = one_video.video.bundle.tokportal_id
 
     status, answer, complaint = _run(capsys, "fix", bundle_id, "1", url=S1.url, email=bob.email)
     assert status == 0, (answer, complaint)
     [entry] = tokportal.control.ledger("fix")
     assert entry["body"] == {"video_url": S1.url}
 
-    slug = connected.team.slug
+    slug = team.slug
     client = as_user(bob)
     seen = {
         "the database": json.dumps(list(AuditEvent.objects.values()), default=str),
         "the history": client.get(reverse("history", args=[slug])).content.decode(),
-        "the issue": client.get(reverse("issue", args=[slug, Issue.objects.get().pk])).content.decode(),
+        "the issue": client.get(reverse("issue", args=[slug, one_video.pk])).content.decode(),
     }
     for event in AuditEvent.objects.all():
         seen[f"event {event.seq}"] = client.get(reverse("history_event", args=[slug, event.seq])).content.decode()

@@ -45,6 +45,16 @@ def link_cases() -> list[LinkCase]:
     return cases
 
 
+# Good links, which have to reach TokPortal as they are; a browser would encode nothing in them but the `|` of G4.
+SENT_AS_THEY_ARE = ("G1-1", "G2-1", "G3-1", "G4-1", "G5-1", "K1-1", "K2-1", "K3-1", "K4-1", "W7-10", "W7-11")
+
+
+def meant_by(case: LinkCase) -> str:
+    """The link inside a paste, where urls.txt says exactly which one; else empty."""
+    found = re.search(r"suggestion (?:\['([^']+)'\]|(https://\S+))$", case.right)
+    return (found[1] or found[2]) if found else ""
+
+
 def is_right(case: LinkCase, answer: Answer) -> bool:
     """Whether `check_link --json` said of this link what is right."""
     if case.right == "neither dead nor blocked; suggestion: the direct form":
