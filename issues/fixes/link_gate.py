@@ -11,7 +11,7 @@ from issues.models import Fix, Team, Video
 from issues.problems import Refusal
 
 # What a copy that cannot be fetched looks like. Whatever else its file may be, TokPortal has taken it.
-COPY_MISSING = frozenset({"http_404", "http_410", "http_401", "http_403", "empty_file"})
+COPY_MISSING = frozenset({"http_404", "http_410", "http_401", "http_403", "file_gone", "empty_file"})
 
 
 class BadLinkError(Refusal):

@@ -170,6 +170,50 @@ CATALOGUE: dict[str, Rule] = {
         _("It downloads, but we do not know this kind of file."),
         _("Open it yourself, or upload an MP4."),
     ),
+    "file_gone": Rule(
+        Cls.DEAD, _("The host says that this file does not exist."), _("Give a new link, or upload the file.")
+    ),
+    "signature_revoked": Rule(
+        Cls.DEAD,
+        _("The key behind this temporary link is no longer accepted."),
+        _("Upload the file, or make a new link."),
+    ),
+    "archived": Rule(
+        Cls.BLOCKED,
+        _("The file lies in an archive and must be restored before anybody can download it."),
+        _("Ask its owner to restore it, or upload the file."),
+    ),
+    "traffic_limit": Rule(
+        Cls.BLOCKED,
+        _("The host has paused downloads of this file, because there were too many."),
+        _("Upload the file instead."),
+    ),
+    "drive_infected": Rule(
+        Cls.BLOCKED,
+        _("Google has found a virus in this file and gives it to its owner only."),
+        _("Export the file again and upload it."),
+    ),
+    "login_page": Rule(
+        Cls.BLOCKED,
+        _("A sign-in page comes first: only people with an account can open it."),
+        _("Make the file public, or upload it."),
+    ),
+    "not_ready": Rule(Cls.UNSURE, _("The host is still preparing this file."), _("We check it again later.")),
+    "needs_browser": Rule(
+        Cls.UNSURE,
+        _("The host gives this file to web browsers only, so TokPortal may be refused."),
+        _("Upload the file to be safe."),
+    ),
+    "needs_cookie": Rule(
+        Cls.UNSURE,
+        _("The host gives this file only to visitors who keep its cookie, so TokPortal may not get it."),
+        _("Upload the file to be safe."),
+    ),
+    "packed_body": Rule(
+        Cls.UNSURE,
+        _("The host sends the file compressed in a way that we cannot read, so nothing was seen of it."),
+        _("Open it yourself, or upload the file."),
+    ),
     "unusual_video": Rule(
         Cls.UNSURE,
         _("It opens here, but TokPortal may not take this video format."),
