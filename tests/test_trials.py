@@ -310,6 +310,21 @@ def test_a_chosen_file_is_taken_held_or_refused(case, connected, tokportal, page
         assert announce(insist=True)[0] == 201
 
 
+@pytest.mark.parametrize(("slot", "name", "is_sent"), cases.GIVEN_AS_LINKS)
+def test_a_file_at_a_link_is_sent_where_it_fits(slot, name, is_sent, connected, tokportal, bob, capsys):
+    links = [f"https://files.example.com/{name}"] * (2 if slot == "carousel" else 1)
+    case = cases.TableCase(name, (tuple(links),))
+    [bundle_id] = cases.flag_for(case, tokportal)
+    sweep_workspace(connected, actor=Actor.system(Origin.SYNC))
+    source = {"image": links} if slot == "carousel" else {"url": links[0]}
+
+    status, answer, _ = _run(capsys, "fix", bundle_id, "1", email=bob.email, **source)
+
+    assert (status == 0) is is_sent, answer
+    assert _sent(tokportal) == ({bundle_id: case.bodies[0]} if is_sent else {})
+    assert is_sent or answer["message"]
+
+
 def test_each_file_of_the_trials_has_a_judgement():
     named = {case.name for case in cases.FILE_CASES}
     assert {path.name for path in cases.FILES.iterdir()} == named

@@ -260,6 +260,15 @@ FILE_CASES = (
     *_cases("carousel", (REFUSED,), "mp4_named_jpg.jpg", "photo.svg"),
 )  # fmt: skip
 
+# Files given as links: which of them `fix` sends, and which it refuses. What is only doubtful is sent.
+GIVEN_AS_LINKS = (
+    ("video", "h264_faststart.mp4", True), ("video", "prores.mov", True), ("video", "fragmented_sidx.mp4", True),
+    ("video", "anim.gif", False), ("video", "whatsapp_voice.ogg", False), ("video", "truncated_faststart.mp4", False),
+    ("video", "photo.jpg", False), ("video", "html_saved.mp4", False),
+    ("carousel", "photo.jpg", True), ("carousel", "anim.gif", True), ("carousel", "IMG_0042.HEIC", True),
+    ("carousel", "photo.avif", True), ("carousel", "mp4_named_jpg.jpg", False), ("carousel", "photo.svg", False),
+)  # fmt: skip
+
 # The files whose links urls.txt does not name, and what is right of each.
 MORE_LINKS = (
     LinkCase("M2-link", "https://files.example.com/fragmented_empty_moov.mp4", "class ok"),
