@@ -85,6 +85,7 @@ class FixKind(TextChoices):
 
 
 UPLOAD_KINDS = frozenset({FixKind.VIDEO_FILE, FixKind.IMAGE_FILES})
+CAROUSEL_KINDS = frozenset({FixKind.CAROUSEL_URLS, FixKind.IMAGE_FILES})
 
 
 # TokPortal's words for a ban that holds (`status` of `GET /account-bans`; `banned`: told by an event alone). An appeal

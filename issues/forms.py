@@ -25,6 +25,11 @@ def zone_choices(empty: str) -> list[tuple[str, str]]:
     return [("", gettext(empty)), ("UTC", "UTC"), *((name, name.replace("_", " ")) for name in names)]
 
 
+def number_of(text: object) -> int | None:
+    """A small number from a hidden field or checkbox; `None` for anything else."""
+    return int(text) if isinstance(text, str) and text.isascii() and text.isdecimal() and len(text) < 7 else None
+
+
 class LinksForm(forms.Form):
     """One link, or for a carousel one in each line, in order."""
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from issues.fixes.uploads import FileFacts, begin_upload, presign
-from issues.link_checks.url_rules import judge_link
+from issues.link_checks.url_rules import judge_links
 from issues.models import Video
 from issues.sandbox.media import heic
 from issues.sync.workspaces import learn_storage_prefix
@@ -36,7 +36,7 @@ PREFIX = "https://abc.supabase.co/storage/v1/object/public/"
 )
 def test_what_a_path_is(text):
     assert is_storage_path(text)
-    assert judge_link(text, needed_until=None, now=None).code == "tokportal_file"
+    assert judge_links([text], video_type="carousel", needed_until=None, now=None).code == "tokportal_file"
 
 
 @pytest.mark.parametrize(

@@ -13,15 +13,16 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from issues.checks.store import digest_of, keep, media_kind_of, own_hosts, verdict_of, worst
+from issues.checks.store import digest_of, keep, media_kind_of, open_media, own_hosts, verdict_of, worst
 from issues.enums import UNRESOLVED, VerdictClass
 from issues.link_checks.blame import failing_host
 from issues.link_checks.catalogue import Verdict
-from issues.link_checks.checker import Report, check_link
+from issues.link_checks.checker import Report
 from issues.link_checks.url_rules import judge_links
 from issues.link_checks.urls import host_of
 from issues.models import Issue, LinkCheck, Team, Video
 from issues.sync.described import describe
+from issues.tokportal.storage_paths import public_address
 
 AT_A_TIME = 8
 BATCH = 40
@@ -63,7 +64,8 @@ def check_due_videos() -> int:
     hosts: Counter[str] = Counter()
     now_ones, later_ones = [], []
     for video in videos:
-        needed = Counter(host_of(link) for link in video.links)
+        prefix = video.bundle.workspace.storage_prefix
+        needed = Counter(host for link in video.links if (host := host_of(public_address(link, prefix) or link)))
         # A carousel of one host is one slot: it waits for its turn as a whole, and is never too large for it.
         if all(hosts[host] == 0 or hosts[host] + count <= LINKS_OF_A_HOST for host, count in needed.items()):
             hosts += needed
@@ -81,8 +83,9 @@ def _check(videos: Sequence[Video]) -> None:
 
     def look(job: tuple[Video, str]) -> Report:
         video, link = job
-        return check_link(
+        return open_media(
             link,
+            prefix=video.bundle.workspace.storage_prefix,
             expects=media_kind_of(video),
             needed_until=video.deadline,
             own_hosts=own[video.bundle.workspace.team_id],
@@ -128,9 +131,9 @@ def _verdict(video: Video, looks: dict[str, LinkCheck]) -> tuple[Verdict, str]:
     """What is wrong with the slot, and the host that is to blame for it."""
     seen = [verdict_of(link, looks.get(link), needed_until=video.deadline) for link in video.links]
     host = failing_host(video.links, seen)
-    if video.video_type == "story" or not video.links:
+    if video.media_type == "story" or not video.links:
         by_address = judge_links(
-            video.links, video_type=video.video_type, needed_until=video.deadline, now=timezone.now()
+            video.links, video_type=video.media_type, needed_until=video.deadline, now=timezone.now()
         )
         return by_address, host
     return worst(seen), host
@@ -140,7 +143,7 @@ def _next_look(
     video: Video, cls: VerdictClass, former: datetime | None, now: datetime, *, ended: bool
 ) -> datetime | None:
     """Until it is posted, more often while we are unsure; never for a bundle that has ended."""
-    if ended or not video.links or video.video_type == "story":
+    if ended or not video.links or video.media_type == "story":
         return None
     if not video.download_issue and (video.deadline is None or video.deadline < now):
         return None

@@ -1,7 +1,8 @@
 """Keep what a look at a link showed, and find it again."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.utils import timezone
@@ -11,11 +12,16 @@ from issues.link_checks.catalogue import CATALOGUE, Verdict, worst_of
 from issues.link_checks.checker import Report, check_link
 from issues.link_checks.masking import mask_secrets, mask_values, shown_url
 from issues.link_checks.url_rules import judge_link
-from issues.link_checks.urls import host_of
-from issues.models import Fix, LinkCheck, Team, Video
+from issues.link_checks.urls import host_of, is_web_link
+from issues.models import Fix, LinkCheck, Team, Video, Workspace
+from issues.tokportal.storage_paths import is_storage_path, public_address
 
 # How long a look speaks for a link that somebody is about to send.
 FRESH = timedelta(minutes=15)
+# What an address says before its host was asked.
+NOT_OPENED = frozenset({"not_checked", "tokportal_file"})
+# What TokPortal's storage says of a file that it has lost. Anything else accuses nobody: the file is TokPortal's own.
+LOST = frozenset({"http_404", "http_410", "file_gone", "empty_file", "truncated"})
 
 
 def digest_of(url: str) -> str:
@@ -33,7 +39,7 @@ def known_looks(team_id: int, urls: Iterable[str]) -> dict[str, LinkCheck]:
 
 def verdict_of(url: str, look: LinkCheck | None, *, needed_until: datetime | None) -> Verdict:
     """What we think of a link now: its address, since time passes, and what was seen when it was looked at."""
-    by_address = judge_link(url, needed_until=needed_until, now=timezone.now())
+    by_address = judge_link(url, needed_until=needed_until, now=timezone.now(), held=(url,))
     if look is None or look.verdict not in CATALOGUE:
         return by_address
     # An address that is private to us and yet was opened is the store of a sandbox or of TokPortal in the same network.
@@ -60,22 +66,57 @@ def keep(team_id: int, url: str, report: Report) -> LinkCheck:
     return look
 
 
-def look_at_links(team: Team, urls: Sequence[str], *, expects: MediaKind | None, until: datetime | None) -> None:
+def address_of(link: str, prefix: str) -> str:
+    """Where a browser can open a link or storage path; empty if that is not known."""
+    return link if is_web_link(link) else public_address(link, prefix)
+
+
+def open_media(
+    link: str,
+    *,
+    prefix: str,
+    expects: MediaKind | None = None,
+    needed_until: datetime | None = None,
+    own_hosts: Collection[str] = (),
+) -> Report:
+    """Open a link, or a storage path at its public address. `prefix` is the workspace's `storage_prefix`. No database.
+
+    A storage path is bad only if TokPortal's storage says that the file is gone or empty.
+    """
+    if not is_storage_path(link) or expects is MediaKind.VIDEO:
+        return check_link(link, expects=expects, needed_until=needed_until, own_hosts=own_hosts)
+    address = public_address(link, prefix)
+    if not address:
+        return Report(Verdict("tokportal_file"), {"asked": False})
+    report = check_link(address, expects=expects)
+    if report.verdict.cls is VerdictClass.OK:
+        return replace(report, verdict=replace(report.verdict, code="tokportal_copy_ok"))
+    return report if report.verdict.code in LOST else replace(report, verdict=Verdict("tokportal_file"))
+
+
+def look_at_links(
+    workspace: Workspace, urls: Sequence[str], *, expects: MediaKind | None, until: datetime | None
+) -> None:
     """Look at these links now and keep what was seen. Each takes at most 15 seconds."""
-    own = own_hosts(team)
+    own = own_hosts(workspace.team)
     for url in dict.fromkeys(urls):
-        keep(team.pk, url, check_link(url, expects=expects, needed_until=until, own_hosts=own))
+        report = open_media(url, prefix=workspace.storage_prefix, expects=expects, needed_until=until, own_hosts=own)
+        keep(workspace.team_id, url, report)
 
 
 def own_hosts(team: Team) -> frozenset[str]:
-    """Hosts of TokPortal's own store, as the latest fixes have shown them."""
+    """Hosts of TokPortal's own stores, as the latest fixes and uploads have shown them."""
     recent = Fix.objects.filter(team=team, state="succeeded").exclude(video_url="").order_by("-finished_at")
-    return frozenset(filter(None, map(host_of, recent.values_list("video_url", flat=True)[:20])))
+    addresses = [
+        *recent.values_list("video_url", flat=True)[:20],
+        *Workspace.objects.filter(team=team).values_list("storage_prefix", flat=True),
+    ]
+    return frozenset(filter(None, map(host_of, addresses)))
 
 
 def media_kind_of(video: Video) -> MediaKind | None:
     """What the slot's links lead to."""
-    return {"video": MediaKind.VIDEO, "carousel": MediaKind.IMAGE}.get(video.video_type)
+    return {"video": MediaKind.VIDEO, "carousel": MediaKind.IMAGE}.get(video.media_type)
 
 
 def fresh_verdicts(team_id: int, urls: Sequence[str], *, needed_until: datetime | None) -> list[Verdict | None]:
@@ -83,10 +124,12 @@ def fresh_verdicts(team_id: int, urls: Sequence[str], *, needed_until: datetime 
     looks = known_looks(team_id, urls)
     since = timezone.now() - FRESH
     verdicts: list[Verdict | None] = []
-    for url in urls:
-        look = looks.get(url)
-        verdict = verdict_of(url, look if look and look.checked_at > since else None, needed_until=needed_until)
-        verdicts.append(None if verdict.code == "not_checked" else verdict)
+    for url, look in [(url, looks.get(url)) for url in urls]:
+        look = look if look and look.checked_at > since else None
+        verdict = verdict_of(url, look, needed_until=needed_until)
+        # A storage path whose address is not known yet has been looked at as far as possible.
+        is_open = verdict.code == "not_checked" or (verdict.code in NOT_OPENED and look is None)
+        verdicts.append(None if is_open else verdict)
     return verdicts
 
 

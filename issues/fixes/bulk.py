@@ -16,14 +16,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from issues.audit import Actor, Event, Verb, record
-from issues.checks.store import fresh_verdicts, keep, media_kind_of, worst
-from issues.enums import BulkState, FixState, IssueState, RowState
+from issues.checks.store import fresh_verdicts, keep, media_kind_of, open_media, worst
+from issues.enums import CAROUSEL_KINDS, BulkState, FixState, IssueState, RowState
 from issues.fixes.moves import MoveError, move
 from issues.fixes.submit import body_of, check_links, create_fix, link_kind
 from issues.fixes.table_lookup import find_issues
 from issues.fixes.tables import read_table
 from issues.link_checks.catalogue import Verdict
-from issues.link_checks.checker import Report, check_link
+from issues.link_checks.checker import Report
 from issues.link_checks.masking import mask_secrets, shown_url
 from issues.models import BulkFix, BulkRow, Fix, Issue, Team
 from issues.nudge import nudge
@@ -93,7 +93,7 @@ def _row(issue: Issue | None, label: str, links: list[str], problem: str = "") -
     row = BulkRow(issue=issue, label=mask_secrets(label)[:700], before=issue.links if issue else [], links=links)
     if issue and not problem:
         try:
-            row.links = check_links(link_kind(issue.video), links)
+            row.links = check_links(link_kind(issue.video), links, held=issue.links)
         except Refusal as refusal:
             problem = refusal.sentence
         if issue.state == IssueState.FIXING:
@@ -130,7 +130,7 @@ def check_rows() -> int:
     waiting = Q(claimed_at=None) | Q(claimed_at__lt=now - CHECK_CLAIM)
     keys = BulkRow.objects.filter(waiting, state=RowState.CHECKING).order_by("pk").values_list("pk", flat=True)
     mine = [key for key in keys[:CHECK_BATCH] if BulkRow.objects.filter(waiting, pk=key).update(claimed_at=now)]
-    rows = list(BulkRow.objects.filter(pk__in=mine).select_related("bulk", "issue__video"))
+    rows = list(BulkRow.objects.filter(pk__in=mine).select_related("bulk", "issue__video", "issue__workspace"))
     jobs: dict[tuple[int, str], BulkRow] = {}
     for row in rows:
         known = fresh_verdicts(row.bulk.team_id, row.links, needed_until=None)
@@ -140,7 +140,9 @@ def check_rows() -> int:
 
     def look(job: tuple[tuple[int, str], BulkRow]) -> Report:
         (_team, link), row = job
-        return check_link(link, expects=media_kind_of(row.issue.video) if row.issue else None)
+        issue = row.issue
+        prefix = issue.workspace.storage_prefix if issue else ""
+        return open_media(link, prefix=prefix, expects=media_kind_of(issue.video) if issue else None)
 
     with ThreadPoolExecutor(CHECKS_AT_A_TIME) as pool:  # no database in these threads
         for (team_id, link), report in zip(jobs, list(pool.map(look, jobs.items())), strict=True):
@@ -214,6 +216,8 @@ def _fix_of(row: BulkRow, bulk: BulkFix, issue: Issue) -> Fix:
             issue=issue, kind=kind, actor=actor, body=body_of(kind, row.links), typed=row.links, bulk=bulk,
             unchecked=row.verdict_class in {"dead", "blocked", "wrong"},
             next_try_at=max(bulk.starts_at or now, now),
+            # Whoever ticked the row has seen how many images the carousel loses.
+            fewer_than=len(row.before) if kind in CAROUSEL_KINDS and len(row.links) < len(row.before) else None,
         )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from django.db import connection
@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from issues.audit import Actor
 from issues.enums import CAN_EDIT, UNRESOLVED, FixState, MediaState
+from issues.fixes.carousels import ANY_NUMBER
 from issues.fixes.claims import LEASE_SECONDS
 from issues.fixes.lifecycle import drive_fix
 from issues.fixes.moves import MoveError, move
@@ -109,9 +110,11 @@ def fix_with_links(
     unchecked: bool = False,
     dry_run: bool = False,
 ) -> Fix:
-    """A fix by link; says so where the slot takes another kind."""
+    """A fix by link; says so where the slot takes another kind. A carousel may lose images: see `warnings_of`."""
     _check_kind(issue, is_carousel=is_carousel)
-    return submit_links(issue=issue, links=links, actor=actor, unchecked=unchecked, dry_run=dry_run)
+    return submit_links(
+        issue=issue, links=links, actor=actor, unchecked=unchecked, dry_run=dry_run, fewer_than=ANY_NUMBER
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +128,12 @@ class LineResult:
 
 
 def fix_table(
-    *, teams: Sequence[Team], user: User, table: Table, actor: Actor, unchecked: bool
+    *, teams: Sequence[Team], user: User, table: Table, actor: Actor, unchecked: bool, fewer_images: bool = False
 ) -> Iterator[LineResult]:
-    """Fix each line of a table, a few at a time, and wait for their ends; results in the table's order."""
+    """Fix each line of a table, a few at a time, and wait for their ends; results in the table's order.
+
+    `fewer_images`: carousels may lose images. Without it such a line is refused.
+    """
     pending: list[LineResult] = []
     for found in find_issues(teams, table.lines):
         line = found.line
@@ -137,14 +143,17 @@ def fix_table(
             issue = found.issue or find_issue(teams, user, line.bundle_id, line.position, actor)
             if problem := too_many_for(issue, line):
                 raise Refusal(problem, code="LINE_UNUSABLE")
-            fix = submit_links(issue=issue, links=line.links, actor=actor, unchecked=unchecked)
+            fix = submit_links(
+                issue=issue, links=line.links, actor=actor, unchecked=unchecked,
+                fewer_than=ANY_NUMBER if fewer_images else None,
+            )  # fmt: skip
             pending.append(LineResult(line, fix))
         except Refusal as refusal:
             pending.append(LineResult(line, None, refusal.code, refusal.sentence))
     with ThreadPoolExecutor(FIXES_AT_A_TIME) as pool:
         ends = [pool.submit(_wait_in_thread, result.fix) if result.fix else None for result in pending]
         for result, end in zip(pending, ends, strict=True):
-            yield LineResult(result.line, end.result()) if end else result
+            yield replace(result, fix=end.result()) if end else result
 
 
 def _wait_in_thread(fix: Fix) -> Fix:
@@ -162,7 +171,10 @@ def _check_kind(issue: Issue, *, is_carousel: bool) -> None:
 
 
 def fix_with_files(*, issue: Issue, files: Sequence[Path | str], actor: Actor) -> Fix:
-    """Upload files from this machine, then fix with them. For a carousel, links (`str`) may stand between files."""
+    """Upload files from this machine, then fix with them.
+
+    For a carousel, links and storage paths (`str`) may stand between files. It may lose images: see `warnings_of`.
+    """
     facts: list[FileFacts | str] = []
     for entry in files:
         if isinstance(entry, str):
@@ -170,7 +182,7 @@ def fix_with_files(*, issue: Issue, files: Sequence[Path | str], actor: Actor) -
             continue
         with entry.open("rb") as file:
             facts.append(FileFacts(entry.name, entry.stat().st_size, pieces_of(file)))
-    fix = begin_upload(issue=issue, files=facts, actor=actor, insist=True)
+    fix = begin_upload(issue=issue, files=facts, actor=actor, insist=True, fewer_than=ANY_NUMBER)
     try:
         with LeaseKeeper(lambda: keep_alive(fix), every=20):
             _upload(fix, files, actor)

@@ -17,9 +17,10 @@ from django.utils import timezone
 
 from issues.audit import Actor, Changes
 from issues.crash import crash_point
-from issues.enums import FixKind, FixState
+from issues.enums import CAROUSEL_KINDS, FixKind, FixState
+from issues.fixes.carousels import check_count_before_sending
 from issues.fixes.claims import LEASE_SECONDS, Claim, claim_fix
-from issues.fixes.link_gate import copy_is_missing, look_before_sending
+from issues.fixes.link_gate import copy_is_missing, look_before_sending, lost_image
 from issues.fixes.moves import move
 from issues.fixes.rehost import copy_to_store
 from issues.leases import LeaseKeeper
@@ -143,6 +144,7 @@ class _Driver:
             if verdict is not None:
                 self._move(FixState.REJECTED, code=f"LINK_{verdict.code.upper()}")
                 return False
+            check_count_before_sending(self.fix, client)
         if self.fix.kind != FixKind.REHOST or self.fix.request_body:
             return True
         if self.fix.state == FixState.QUEUED:
@@ -254,12 +256,20 @@ class _Driver:
     def _check_copy(self, video: VideoPayload, asked_at: datetime) -> None:
         """The flag is gone; where TokPortal's copy can be asked, it must be there, too."""
         crash_point("fix.read_back", self.fix.pk)
+        details: dict[str, Any] = {}
         missing = copy_is_missing(video.video_url) if "video_url" in video.told else ""
+        if self.fix.kind in CAROUSEL_KINDS and "carousel_images" in video.told:
+            details["image"], missing = lost_image(video, self.workspace.storage_prefix)
         tries = self.fix.verify_tries + 1
         if not missing:
             self._succeed(video, asked_at)
         elif tries >= MAX_VERIFY_TRIES:
-            self._move(FixState.NEEDS_HUMAN, code="COPY_MISSING", code_details={"verdict": missing}, verify_tries=tries)
+            self._move(
+                FixState.NEEDS_HUMAN,
+                code="COPY_MISSING",
+                code_details={"verdict": missing, **details},
+                verify_tries=tries,
+            )
         else:
             self._come_back(min(0.5 * 2**tries, 15.0), verify_tries=tries)
 

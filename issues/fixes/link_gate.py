@@ -1,17 +1,21 @@
 """Links before they are sent, and TokPortal's copy afterwards: looked at, stopped only where we are certain."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from issues.checks.store import fresh_verdicts, look_at_links, media_kind_of, worst
+from issues.checks.store import LOST, fresh_verdicts, look_at_links, media_kind_of, open_media, worst
 from issues.enums import FixKind
 from issues.link_checks.catalogue import Verdict
 from issues.link_checks.checker import check_link
-from issues.models import Fix, Team, Video
+from issues.models import Fix, Video, Workspace
 from issues.problems import Refusal
+from issues.tokportal.payloads import VideoPayload
+from issues.tokportal.storage_paths import is_storage_path
 
 # What a copy that cannot be fetched looks like. Whatever else its file may be, TokPortal has taken it.
 COPY_MISSING = frozenset({"http_404", "http_410", "http_401", "http_403", "file_gone", "empty_file"})
+IMAGES_AT_A_TIME = 5
 
 
 class BadLinkError(Refusal):
@@ -34,7 +38,7 @@ def look_before_sending(fix: Fix) -> Verdict | None:
     """Look at typed links that nobody has looked at just now; the verdict where it forbids the sending."""
     if fix.unchecked or not fix.typed or fix.kind == FixKind.REHOST:
         return None
-    look_now(fix.team, fix.issue.video, fix.typed)
+    look_now(fix.issue.workspace, fix.issue.video, fix.typed)
     try:
         refuse_bad_links(fix.issue.video, fix.typed)
     except BadLinkError as error:
@@ -42,11 +46,11 @@ def look_before_sending(fix: Fix) -> Verdict | None:
     return None
 
 
-def look_now(team: Team, video: Video, links: Sequence[str]) -> None:
+def look_now(workspace: Workspace, video: Video, links: Sequence[str]) -> None:
     """Look at those of the links that are not fresh; at most 15 seconds for each."""
-    known = fresh_verdicts(team.pk, links, needed_until=_needed_until())
+    known = fresh_verdicts(workspace.team_id, links, needed_until=_needed_until())
     unknown = [link for link, verdict in zip(links, known, strict=True) if verdict is None]
-    look_at_links(team, unknown, expects=media_kind_of(video), until=None)
+    look_at_links(workspace, unknown, expects=media_kind_of(video), until=None)
 
 
 def _needed_until() -> datetime | None:
@@ -58,3 +62,20 @@ def copy_is_missing(url: str) -> str:
     """The verdict's code where TokPortal's own copy certainly cannot be had; empty where it can, or cannot be told."""
     code = check_link(url).verdict.code if url else ""
     return code if code in COPY_MISSING else ""
+
+
+def lost_image(video: VideoPayload, prefix: str) -> tuple[int, str]:
+    """Which image of a fixed carousel (from 1) certainly cannot be had, and the verdict's code; (0, "") if none.
+
+    Storage paths are opened at their public address; without a `prefix` nothing can be said of them.
+    """
+
+    def code_of(image: str) -> str:
+        if not is_storage_path(image):
+            return copy_is_missing(image)
+        code = open_media(image, prefix=prefix).verdict.code
+        return code if code in LOST & COPY_MISSING else ""
+
+    with ThreadPoolExecutor(IMAGES_AT_A_TIME) as pool:  # no database in these threads
+        codes = list(pool.map(code_of, video.carousel_images))
+    return next(((number, code) for number, code in enumerate(codes, 1) if code), (0, ""))

@@ -145,6 +145,10 @@ OUTCOMES: dict[str, Outcome] = {
     "FILE_TOO_LARGE": Outcome(_("The file that the link gives is too large."), _ANOTHER),
     "FILE_WRONG_KIND": Outcome(_("What the link gives does not fit this slot."), _ANOTHER),
     "FILE_EMPTY": Outcome(_("The file that the link gives is empty."), _ANOTHER),
+    "FEWER_IMAGES": Outcome(
+        _("The carousel holds more images than this fix has, so nothing was sent."),
+        _("Add the missing images, or send it again and confirm that there are fewer."),
+    ),
     "UPLOAD_ABANDONED": Outcome(_("The upload was interrupted before it was complete."), _("Upload the file again.")),
     "CANCELLED": Outcome(_("The fix was cancelled before anything was sent."), _("Start again when you are ready.")),
     "UNDONE": Outcome(

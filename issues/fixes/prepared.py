@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from issues.audit import Actor, Event, Verb, record
 from issues.enums import IssueState, Origin
+from issues.fixes.carousels import ImageCount, refuse_fewer_images
 from issues.fixes.link_gate import refuse_bad_links
 from issues.fixes.submit import body_of, check_links, create_fix, link_kind
 from issues.link_checks.masking import shown_url
@@ -16,12 +17,20 @@ from issues.models import Issue, PreparedFix, Video
 from issues.problems import Refusal
 
 
-def prepare(*, video: Video, links: Sequence[str], actor: Actor, unchecked: bool = False) -> PreparedFix:
+def prepare(
+    *, video: Video, links: Sequence[str], actor: Actor, unchecked: bool = False, fewer_than: int | None = None
+) -> PreparedFix:
     """Keep links for a video that may be flagged; a former one that waits is replaced.
 
-    Raises Refusal for links that cannot be sent, BadLinkError for bad ones, Refusal where the video is flagged now.
+    Whether a carousel may lose images (`fewer_than`) is asked now. If the slot holds more images when the flag comes,
+    the fix is rejected before it is sent (FEWER_IMAGES), so that a person sees the new number.
+
+    Raises Refusal for links that cannot be sent, BadLinkError for bad ones, FewerImagesError, and Refusal where the
+    video is flagged now.
     """
-    cleaned = check_links(link_kind(video), links)
+    cleaned = check_links(link_kind(video), links, held=video.links)
+    if video.media_type == "carousel":
+        refuse_fewer_images(ImageCount(len(video.links), len(cleaned)), fewer_than)
     if not unchecked:
         refuse_bad_links(video, cleaned)
     team_id = video.bundle.workspace.team_id
@@ -32,7 +41,7 @@ def prepare(*, video: Video, links: Sequence[str], actor: Actor, unchecked: bool
         waiting_for([current]).update(withdrawn_at=timezone.now())
         row = PreparedFix.objects.create(
             team_id=team_id, video=current, links=cleaned, actor=actor.user, actor_name=actor.name,
-            request_id=actor.request_id,
+            request_id=actor.request_id, fewer_than=fewer_than,
         )  # fmt: skip
         changes = {"links": [[shown_url(link) for link in video.links], [shown_url(link) for link in cleaned]]}
         record(team_id, actor, [Event.about_video(Verb.FIX_PREPARED, video, changes)])
@@ -78,7 +87,13 @@ def _send(row: PreparedFix) -> bool:
                 return False
             kind = link_kind(issue.video)
             create_fix(
-                issue=issue, kind=kind, actor=actor, body=body_of(kind, row.links), typed=row.links, prepared=row
+                issue=issue,
+                kind=kind,
+                actor=actor,
+                body=body_of(kind, row.links),
+                typed=row.links,
+                prepared=row,
+                fewer_than=row.fewer_than,
             )
     except (Refusal, IntegrityError):
         return False  # somebody's own fix was faster: the replacement waits on

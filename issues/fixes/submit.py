@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 from django.db import transaction
@@ -11,15 +11,17 @@ from django.utils.translation import gettext as _
 
 from issues.audit import Actor, Changes, Event, Verb, record
 from issues.crash import crash_point
-from issues.enums import UPLOAD_KINDS, FixKind, FixState, IssueState
+from issues.enums import CAROUSEL_KINDS, UPLOAD_KINDS, FixKind, FixState, IssueState
+from issues.fixes.carousels import ImageCount, refuse_fewer_images
 from issues.fixes.link_gate import refuse_bad_links
 from issues.link_checks.masking import shown_url
 from issues.link_checks.urls import is_web_link
 from issues.models import Fix, Issue, Video
 from issues.nudge import nudge
 from issues.problems import Refusal
+from issues.tokportal.storage_paths import is_given_path
 
-MAX_IMAGES = 50
+MAX_IMAGES = 20
 
 
 class FixUnderwayError(Refusal):
@@ -29,10 +31,13 @@ class FixUnderwayError(Refusal):
 
 
 def repair_kinds(video: Video) -> tuple[FixKind, ...]:
-    """How this slot can be repaired: none for a story, which fix-download has no field for."""
-    if video.video_type == "carousel" or (video.video_type not in {"video", "story"} and video.carousel_images):
+    """How this slot can be repaired: none for a story made of a picture, which fix-download has no field for.
+
+    For a story made of a video `video_url` is the plain reading; TokPortal's answer decides.
+    """
+    if video.media_type == "carousel" or (video.media_type not in {"video", "story"} and video.carousel_images):
         return (FixKind.CAROUSEL_URLS, FixKind.IMAGE_FILES)
-    if video.video_type == "story":
+    if video.media_type == "story":
         return ()
     return (FixKind.URL, FixKind.VIDEO_FILE)
 
@@ -44,8 +49,11 @@ def body_of(kind: FixKind, sources: Sequence[str]) -> str:
     return json.dumps({"carousel_images": list(sources)})
 
 
-def check_links(kind: FixKind, links: Sequence[str]) -> list[str]:
-    """The links, trimmed. Raises Refusal with a sentence for what cannot be sent."""
+def check_links(kind: FixKind, links: Sequence[str], *, held: Collection[str] = ()) -> list[str]:
+    """The links, trimmed. Raises Refusal with a sentence for what cannot be sent.
+
+    A carousel takes storage paths too: those in TokPortal's folder, and those that the slot holds (`held`).
+    """
     cleaned = [link.strip() for link in links if link.strip()]
     if not cleaned:
         raise Refusal(_("Paste a link, or upload a file."), code="LINK_MISSING")
@@ -54,6 +62,8 @@ def check_links(kind: FixKind, links: Sequence[str]) -> list[str]:
     if len(cleaned) > MAX_IMAGES:
         raise Refusal(_("A carousel takes at most {count} images.").format(count=MAX_IMAGES), code="TOO_MANY_IMAGES")
     for number, link in enumerate(cleaned, 1):
+        if kind == FixKind.CAROUSEL_URLS and is_given_path(link, held):
+            continue
         if not is_web_link(link):
             sentence = _("This is not a complete web link. It begins with https:// and has no spaces.")
             if len(cleaned) > 1:
@@ -71,26 +81,30 @@ def submit_links(
     actor: Actor,
     unchecked: bool = False,
     dry_run: bool = False,
+    fewer_than: int | None = None,
     **fields: object,
 ) -> Fix:
     """A fix by link (video) or links (carousel, in order). Saved first, sent by a worker.
 
-    `unchecked`: send links all the same that certainly are bad. `dry_run`: ask TokPortal to simulate; where it does not
-    confirm that it did, it was a real fix and is treated as one. Raises Refusal for links that cannot be sent,
-    BadLinkError for bad ones, FixUnderwayError where somebody was faster.
+    `unchecked`: send links all the same that certainly are bad. `fewer_than`: the person agreed to send fewer images
+    than this number, which the slot holds. `dry_run`: ask TokPortal to simulate; where it does not confirm that it did,
+    it was a real fix and is treated as one. Raises Refusal for links that cannot be sent, BadLinkError for bad ones,
+    FewerImagesError if the carousel would lose images, FixUnderwayError where somebody was faster.
     """
     kind = link_kind(issue.video)
-    cleaned = check_links(kind, links)
+    cleaned = check_links(kind, links, held=issue.video.links)
+    if kind in CAROUSEL_KINDS:
+        refuse_fewer_images(ImageCount(len(issue.video.links), len(cleaned)), fewer_than)
     if not unchecked:
         refuse_bad_links(issue.video, cleaned)
     return create_fix(
         issue=issue, kind=kind, actor=actor, body=body_of(kind, cleaned), typed=cleaned, unchecked=unchecked,
-        dry_run=dry_run, **fields,
+        dry_run=dry_run, fewer_than=fewer_than, **fields,
     )  # fmt: skip
 
 
 def link_kind(video: Video) -> FixKind:
-    """How links repair this slot. Raises Refusal for a story."""
+    """How links repair this slot. Raises Refusal for a story made of a picture."""
     return _kind_for(video, files=False)
 
 
@@ -105,7 +119,7 @@ def _kind_for(video: Video, *, files: bool) -> FixKind:
 
 
 def upload_kind(video: Video) -> FixKind:
-    """How files repair this slot. Raises Refusal for a story."""
+    """How files repair this slot. Raises Refusal for a story made of a picture."""
     return _kind_for(video, files=True)
 
 
@@ -144,6 +158,7 @@ def create_fix(*, issue: Issue, kind: FixKind, actor: Actor, body: str, typed: S
             **({"unchecked": [None, True]} if fix.unchecked else {}),
             **({"dry_run": [None, True]} if fix.dry_run else {}),
             **({"prepared": [None, True]} if fix.prepared_id else {}),
+            **({"fewer_images": [None, True]} if fix.fewer_than else {}),
             "links": [[shown_url(link) for link in current.links], [shown_url(link) for link in typed] or None],
         }
         if actor.user and current.claimed_by_id in {None, actor.user.pk}:

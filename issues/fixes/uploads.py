@@ -5,6 +5,7 @@ command), who keeps its lease alive. When the last file is there the body is sto
 whose lease runs out was abandoned: it is cancelled and the issue is open again.
 """
 
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,7 +19,8 @@ from django.utils.translation import gettext as _
 
 from issues.audit import Actor, Changes
 from issues.crash import crash_point
-from issues.enums import FixKind, FixState, MediaKind, MediaState
+from issues.enums import CAROUSEL_KINDS, FixKind, FixState, MediaKind, MediaState
+from issues.fixes.carousels import ImageCount, refuse_fewer_images
 from issues.fixes.moves import MoveError, move
 from issues.fixes.outcomes import OUTCOMES, outcome_of
 from issues.fixes.submit import MAX_IMAGES, body_of, check_links, create_fix, upload_kind
@@ -26,7 +28,7 @@ from issues.link_checks.checker import stored_size
 from issues.link_checks.masking import shown_url
 from issues.media.examiner import Pieces
 from issues.media.file_check import look_at_file
-from issues.models import Fix, Issue, MediaFile
+from issues.models import Fix, Issue, MediaFile, Video
 from issues.nudge import nudge
 from issues.problems import Refusal
 from issues.sync.connection import open_client
@@ -35,8 +37,12 @@ from issues.tokportal.budget import Lane
 from issues.tokportal.client import TokPortalClient
 from issues.tokportal.errors import StorageRefusedError, TokPortalError
 from issues.tokportal.payloads import PresignedUpload
+from issues.tokportal.storage_paths import is_storage_path
+from issues.tokportal.transport import SizedFile
 
 UPLOAD_LEASE = timedelta(minutes=2)
+# TokPortal's direct upload makes JPEG of these; the presigned one would keep what no platform takes.
+CONVERTED = frozenset({"image/heic", "image/heif", "image/heic-sequence", "image/heif-sequence"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +54,14 @@ class FileFacts:
     pieces: list[tuple[int, bytes]]
 
 
-def begin_upload(*, issue: Issue, files: Sequence[FileFacts | str], actor: Actor, insist: bool = False) -> Fix:
+def begin_upload(
+    *, issue: Issue, files: Sequence[FileFacts | str], actor: Actor, insist: bool = False, fewer_than: int | None = None
+) -> Fix:
     """A fix in state `uploading` with its files in order. Raises Refusal for files that this slot cannot take.
 
-    In a carousel a link may stand for an image that is on the web already. Files that will most likely not work are
-    refused with the code FILE_DOUBTFUL unless the person insists.
+    In a carousel a link or a storage path may stand for an image that is on the web already. `fewer_than`: the person
+    agreed to send fewer images than this number, which the slot holds. Files that will most likely not work are refused
+    with the code FILE_DOUBTFUL unless the person insists.
     """
     kind = upload_kind(issue.video)
     media_kind = MediaKind.VIDEO if kind == FixKind.VIDEO_FILE else MediaKind.IMAGE
@@ -63,13 +72,18 @@ def begin_upload(*, issue: Issue, files: Sequence[FileFacts | str], actor: Actor
     if len(files) > MAX_IMAGES:
         raise Refusal(_("A carousel takes at most {count} images.").format(count=MAX_IMAGES), code="TOO_MANY_IMAGES")
     rows = [
-        _row(entry, number, media_kind, insist=insist) if isinstance(entry, FileFacts) else _linked(entry, number, kind)
+        _row(entry, number, media_kind, insist=insist)
+        if isinstance(entry, FileFacts)
+        else _linked(entry, number, kind, issue.video)
         for number, entry in enumerate(files, 1)
     ]
+    if kind in CAROUSEL_KINDS:
+        refuse_fewer_images(ImageCount(len(issue.video.links), len(files)), fewer_than)
     with transaction.atomic():
         fix = create_fix(
             issue=issue,
             kind=kind,
+            fewer_than=fewer_than,
             actor=actor,
             body="",
             typed=[],
@@ -96,8 +110,11 @@ def _row(file: FileFacts, order: int, media_kind: MediaKind, *, insist: bool) ->
     return MediaFile(order=order, kind=media_kind, filename=name, content_type=look.content_type, size=file.size)
 
 
-def _linked(link: str, order: int, kind: FixKind) -> MediaFile:
-    [link] = check_links(FixKind.CAROUSEL_URLS if kind == FixKind.IMAGE_FILES else FixKind.URL, [link])
+def _linked(link: str, order: int, kind: FixKind, video: Video) -> MediaFile:
+    """A link or storage path between files: nothing of it is uploaded."""
+    link_kind = FixKind.CAROUSEL_URLS if kind == FixKind.IMAGE_FILES else FixKind.URL
+    [link] = check_links(link_kind, [link], held=video.links)
+    is_path = is_storage_path(link)
     return MediaFile(
         order=order,
         kind=MediaKind.IMAGE,
@@ -105,7 +122,8 @@ def _linked(link: str, order: int, kind: FixKind) -> MediaFile:
         content_type="",
         size=0,
         state=MediaState.UPLOADED,
-        public_url=link,
+        public_url="" if is_path else link,
+        storage_path=link if is_path else "",
     )
 
 
@@ -130,9 +148,37 @@ def presign(media: MediaFile, client: TokPortalClient) -> PresignedUpload:
     return place
 
 
+def goes_direct(media: MediaFile) -> bool:
+    """Whether the file goes through TokPortal itself, which converts it: HEIC and HEIF become JPEG there alone."""
+    return media.content_type in CONVERTED
+
+
+def upload_direct(
+    media: MediaFile,
+    source: IO[bytes] | Iterator[bytes],
+    client: TokPortalClient,
+    *,
+    on_progress: Callable[[int], None] | None = None,
+) -> None:
+    """Give one image to TokPortal's direct upload, streamed. Each try has a key of its own: it publishes nothing."""
+    place = client.upload_image_direct(
+        SizedFile(source, media.size, on_progress),
+        filename=media.filename,
+        bundle_id=media.fix.issue.video.bundle.tokportal_id,
+        content_type=media.content_type,
+        idempotency_key=f"tokdash-image-{uuid.uuid4()}",
+    )
+    MediaFile.objects.filter(pk=media.pk, state=MediaState.WAITING).update(
+        public_url=place.public_url, storage_path=place.storage_path
+    )
+    learn_storage_prefix(media.fix.issue.workspace, public_url=place.public_url, storage_path=place.storage_path)
+
+
 def presign_for_browser(media: MediaFile) -> PresignedUpload:
     """Likewise, with a client of its own, in the lane of people. Raises Refusal with a sentence."""
     _refuse_ended(media.fix)
+    if goes_direct(media):
+        raise Refusal(_("This image is sent through TokDash, because TokPortal converts it."), code="FILE_GOES_DIRECT")
     keep_alive(media.fix)
     try:
         with open_client(media.fix.issue.workspace, Lane.INTERACTIVE, for_fixing=True) as client:
@@ -162,7 +208,11 @@ def put_file(
     *,
     on_progress: Callable[[int], None] | None = None,
 ) -> None:
-    """Presign and PUT one file."""
+    """Bring one file into TokPortal's store: presign and PUT, or by the direct upload if it is to be converted."""
+    if goes_direct(media):
+        upload_direct(media, source, client, on_progress=on_progress)
+        crash_point("upload.stored", media.fix_id)
+        return
     place = presign(media, client)
     client.put_presigned(
         place.upload_url, source, size=media.size, content_type=media.content_type, on_progress=on_progress
@@ -217,8 +267,8 @@ def note_uploaded(*, media: MediaFile, actor: Actor) -> Fix:
 
 def _refuse_short(media: MediaFile) -> None:
     """Compare what the store has with what was sent, where its public address can be asked."""
-    if media.state != MediaState.WAITING or not media.public_url or not media.size:
-        return
+    if media.state != MediaState.WAITING or not media.public_url or not media.size or goes_direct(media):
+        return  # what was converted has another size
     stored = stored_size(media.public_url)
     if stored is not None and stored != media.size:
         raise Refusal(

@@ -5,14 +5,14 @@ is `not_checked`: we do not accuse.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from issues.link_checks.catalogue import Verdict, worst_of
 from issues.link_checks.ssrf import MalformedError, NotPublicError, PortError, parse_target
 from issues.link_checks.urls import is_web_link
-from issues.tokportal.storage_paths import is_storage_path
+from issues.tokportal.storage_paths import is_given_path
 
 
 def judge_links(links: Sequence[str], *, video_type: str, needed_until: datetime | None, now: datetime) -> Verdict:
@@ -21,15 +21,21 @@ def judge_links(links: Sequence[str], *, video_type: str, needed_until: datetime
         return Verdict("story_not_repairable")
     if not links:
         return Verdict("no_link")
-    return worst_of([judge_link(link, needed_until=needed_until, now=now) for link in links])
+    held = frozenset() if video_type == "video" else frozenset(links)
+    return worst_of([judge_link(link, needed_until=needed_until, now=now, held=held) for link in links])
 
 
-def judge_link(url: str, *, needed_until: datetime | None, now: datetime) -> Verdict:
-    """Look at one link's address. `needed_until`: until when it must work (a day is added for safety)."""
+def judge_link(
+    url: str, *, needed_until: datetime | None, now: datetime, held: Collection[str] = frozenset()
+) -> Verdict:
+    """Look at one link's address. `needed_until`: until when it must work (a day is added for safety).
+
+    `held`: what a carousel holds, so that its storage paths are known as such.
+    """
     text = url.strip()
     if not text:
         return Verdict("no_link")
-    if is_storage_path(text):
+    if is_given_path(text, held):
         return Verdict("tokportal_file")
     try:
         if not is_web_link(text):

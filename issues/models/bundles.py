@@ -170,7 +170,7 @@ class Video(models.Model):
 
     def first_link_look(self, now: datetime) -> datetime | None:
         """When its new or changed links are to be looked at; `None` for never."""
-        if not self.links or self.video_type == "story":
+        if not self.links or self.media_type == "story":
             return None
         if self.download_issue:
             return now
@@ -179,12 +179,20 @@ class Video(models.Model):
         return max(now, self.deadline - LINKS_AHEAD)
 
     @property
+    def media_type(self) -> str:
+        """What can be done with the slot: a story that is made of a video is checked and repaired like a video."""
+        return "video" if self.video_type == "story" and self.video_url else self.video_type
+
+    @property
     def links(self) -> list[str]:
-        """The media links of the slot, in order; for a type that we do not know, those that it has."""
+        """The media links of the slot, in order; for a type that we do not know, those that it has.
+
+        URLs, and for a carousel storage paths too (tokportal/storage_paths.py).
+        """
         by_type = {
             "video": [self.video_url],
             "carousel": [str(link) for link in self.carousel_images],
-            "story": [self.story_image_url],
+            "story": [self.video_url or self.story_image_url],
         }
         found = by_type.get(self.video_type) or next(filter(any, by_type.values()), [])
         return [link for link in found if link]

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from issues.enums import UNFINISHED, BulkState, FixState, RowState
+from issues.fixes.carousels import ImageCount
 from issues.fixes.outcomes import outcome_of_fix
 from issues.fixes.tables.model import lines_text
 from issues.link_checks.catalogue import CATALOGUE
@@ -21,9 +22,17 @@ class PlanRow:
     row: BulkRow
     pairs: Sequence[tuple[str, str]]  # each link that changes: before, after
     verdict_sentence: str
+    count: ImageCount | None  # of a carousel's images, if it changes
     status: str  # "checking", "ready", "doubted", "refused", "waiting", "moving", "done", "failed", "undone"
     sentence: str
     lines: str  # of the table: “Lines 3–5”; empty if the label names them
+
+    @property
+    def is_ticked(self) -> bool | None:
+        """Whether the row is chosen from the beginning; `None` if it cannot be sent."""
+        if self.status not in {"ready", "doubted"}:
+            return None
+        return not (self.count and self.count.is_fewer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,7 @@ class PlanView:
     ready: int
     doubted: int
     refused: int
+    fewer: int  # rows that could be sent, but leave a carousel fewer images: a person has to tick them
     sent: int  # rows that became fixes, or will
     done: int
     failed: int
@@ -73,6 +83,7 @@ def read_plan(bulk: BulkFix) -> PlanView:
         ready=states["ready"],
         doubted=states["doubted"],
         refused=states["refused"],
+        fewer=sum(entry.is_ticked is False for entry in rows),
         sent=states["waiting"] + states["moving"] + states["done"] + states["failed"],
         done=states["done"],
         failed=states["failed"],
@@ -86,7 +97,9 @@ def _row(row: BulkRow) -> PlanRow:
     rule = CATALOGUE.get(row.verdict)
     status, sentence = _standing(row)
     lines = lines_text(row.lines) if row.issue_id and row.lines else ""
-    return PlanRow(row, pairs, rule.say if rule else "", status, sentence, lines)
+    count = ImageCount(len(row.before), len(row.links))
+    shown = count if row.before and row.links and count.differs else None
+    return PlanRow(row, pairs, rule.say if rule else "", shown, status, sentence, lines)
 
 
 def _standing(row: BulkRow) -> tuple[str, str]:

@@ -126,8 +126,8 @@ class Standing:
 
 def _verdict(video: Video, now: datetime) -> Verdict:
     """By its address, since time passes; else what the last look at its links showed."""
-    by_address = judge_links(video.links, video_type=video.video_type, needed_until=video.deadline, now=now)
-    if by_address.code in {"not_checked", "private_address"} and video.link_verdict in CATALOGUE:
+    by_address = judge_links(video.links, video_type=video.media_type, needed_until=video.deadline, now=now)
+    if by_address.code in {"not_checked", "tokportal_file", "private_address"} and video.link_verdict in CATALOGUE:
         return Verdict(video.link_verdict)
     return by_address
 

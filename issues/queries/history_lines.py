@@ -187,6 +187,7 @@ _FIELD_NAMES = {
     "time_zone": _("time zone"),
     "language": _("language"),
     "types": _("types"),
+    "fewer_images": _("fewer images confirmed"),
     "unchecked": _("unchecked"),
     "url": _("url"),
     "values": _("values"),

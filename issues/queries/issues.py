@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from issues.checks.store import known_looks, verdict_of, worst
+from issues.checks.store import address_of, known_looks, verdict_of, worst
 from issues.enums import FixState
 from issues.link_checks.catalogue import Verdict
 from issues.link_checks.url_rules import is_about_content, judge_links
@@ -24,6 +24,7 @@ class SlotLink:
     url: str
     verdict: Verdict
     look: LinkCheck | None
+    address: str  # where a browser can open it; empty if that is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,16 @@ def read_issue(membership: Membership, issue: Issue, filters: IssueFilters) -> I
     video = issue.video
     looks = known_looks(issue.team_id, issue.links)
     links = [
-        SlotLink(link, verdict_of(link, looks.get(link), needed_until=issue.deadline), looks.get(link))
+        SlotLink(
+            link,
+            verdict_of(link, looks.get(link), needed_until=issue.deadline),
+            looks.get(link),
+            address_of(link, issue.workspace.storage_prefix),
+        )
         for link in issue.links
     ]
-    if video.video_type == "story" or not links:
-        verdict = judge_links(issue.links, video_type=video.video_type, needed_until=issue.deadline, now=timezone.now())
+    if video.media_type == "story" or not links:
+        verdict = judge_links(issue.links, video_type=video.media_type, needed_until=issue.deadline, now=timezone.now())
     else:
         verdict = worst([entry.verdict for entry in links])
     events = AuditEvent.objects.filter(

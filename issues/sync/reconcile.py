@@ -117,12 +117,13 @@ def _open_issues(bundle: Bundle, videos: Sequence[Video], asked_at: datetime, *,
 
 def _judge(issue: Issue, video: Video, now: datetime, *, is_same: bool) -> None:
     """By the address; where the same links were looked at before, that look stands unless the address is worse."""
-    verdict = judge_links(issue.links, video_type=video.video_type, needed_until=issue.deadline, now=now)
+    verdict = judge_links(issue.links, video_type=video.media_type, needed_until=issue.deadline, now=now)
     if is_same and video.link_checked_at and not verdict.is_bad:
         issue.verdict, issue.verdict_class = video.link_verdict, video.link_class
         return  # and the host that it blamed
     issue.verdict, issue.verdict_class = verdict.code, verdict.cls.value
-    found = [judge_link(link, needed_until=issue.deadline, now=now) for link in issue.links]
+    held = issue.links if video.media_type != "video" else []
+    found = [judge_link(link, needed_until=issue.deadline, now=now, held=held) for link in issue.links]
     issue.host = failing_host(issue.links, found)
 
 

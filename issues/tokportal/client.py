@@ -32,7 +32,7 @@ from issues.tokportal.payloads import (
     VideoPayload,
     WebhookPayload,
 )
-from issues.tokportal.transport import UNCHANGED, SizedStream, new_session, send
+from issues.tokportal.transport import UNCHANGED, SizedFile, SizedStream, new_session, send
 
 MAX_PAGES = 10_000
 MAX_WEBHOOK_PAGES = 20
@@ -248,16 +248,16 @@ class TokPortalClient(Caller):
         )
 
     def upload_image_direct(
-        self, file: IO[bytes], *, filename: str, bundle_id: str, content_type: str, idempotency_key: str
+        self, file: IO[bytes] | SizedFile, *, filename: str, bundle_id: str, content_type: str, idempotency_key: str
     ) -> DirectUpload:
-        """`POST /upload/image/direct` for a carousel, streamed."""
+        """`POST /upload/image/direct` for a carousel, streamed. TokPortal makes JPEG of HEIC and HEIF here."""
         fields = {"bundle_id": bundle_id, "purpose": "carousel"}
         return self._upload_direct("/upload/image/direct", file, filename, content_type, fields, idempotency_key)
 
     def _upload_direct(
         self,
         path: str,
-        file: IO[bytes],
+        file: IO[bytes] | SizedFile,
         filename: str,
         content_type: str,
         fields: dict[str, str],

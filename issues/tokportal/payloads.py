@@ -208,6 +208,9 @@ class VideoPayload:
         images = data.get("carousel_images")
         comment = data.get("download_issue_comment")
         told = _told(data, cls._CHECKS, cls._NULLABLE)
+        if data.get("video_type") == "story" and "video_url" in data and "story_image_url" in data:
+            # A story is made of one of them: null for the other says that there is none, not that nothing is said.
+            told |= {"video_url", "story_image_url"} if told & {"video_url", "story_image_url"} else frozenset()
         only_start = "target_publish_start_date" in told and "target_publish_date" not in told
         if only_start:
             told |= {"target_publish_date"}

@@ -286,6 +286,26 @@ class SizedStream:
         return chunk
 
 
+class SizedFile:
+    """A file of a known length inside a multipart form. `len` is what is left: the form's encoder goes by it.
+
+    The encoder would ask a source that ends early again and again, so that is an error here.
+    """
+
+    def __init__(
+        self, source: IO[bytes] | Iterator[bytes], size: int, on_progress: Callable[[int], None] | None = None
+    ) -> None:
+        self._stream = SizedStream(source, size, on_progress)
+        self.len = size
+
+    def read(self, amount: int = -1) -> bytes:
+        chunk = self._stream.read()
+        if self.len and not chunk:
+            raise OSError("the file ended before its announced length")
+        self.len = max(self.len - len(chunk), 0)
+        return chunk
+
+
 def is_secure_or_local(url: str) -> bool:
     """Whether a base URL may carry a key: HTTPS, or plain HTTP to this very machine (the sandbox)."""
     parts = urlsplit(url)

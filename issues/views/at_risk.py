@@ -8,8 +8,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from issues.access import load_editor, load_membership, load_video
+from issues.fixes.carousels import FewerImagesError, ImageCount
+from issues.fixes.link_gate import BadLinkError
 from issues.fixes.prepared import prepare, withdraw
-from issues.forms import LinksForm
+from issues.forms import LinksForm, number_of
+from issues.models import Video
 from issues.problems import Refusal
 from issues.queries.at_risk import list_at_risk
 from issues.views.chrome import MemberRequest, actor_of, render_page
@@ -23,13 +26,21 @@ def at_risk(request: MemberRequest, team_slug: str) -> HttpResponse:
     return _page(request)
 
 
-def _page(request: MemberRequest, refusal: str = "", video_id: int = 0) -> HttpResponse:
+def _page(request: MemberRequest, refusal: Refusal | None = None, video: Video | None = None) -> HttpResponse:
+    typed = request.POST.get("links", "")
     context = {
         "risk": list_at_risk(request.membership.team, after=request.GET.get("after", "")),
-        "refusal": refusal,
-        "refused_id": video_id,
-        "typed": request.POST.get("links", ""),
+        "refusal": refusal.sentence if refusal else "",
+        "refused_id": video.pk if video else 0,
+        "can_insist": isinstance(refusal, BadLinkError),
+        "fewer": None,
+        "typed": typed,
     }
+    agreed = number_of(request.POST.get("fewer"))
+    if isinstance(refusal, FewerImagesError):
+        context |= {"fewer": refusal.count, "fewer_agreed": False}
+    elif video and agreed is not None:
+        context |= {"fewer": ImageCount(len(video.links), len(typed.split())), "fewer_agreed": True}
     return render_page(request, "at_risk/list.html", context, status=422 if refusal else 200)
 
 
@@ -41,16 +52,17 @@ def video_prepare(request: MemberRequest, team_slug: str, pk: int) -> HttpRespon
     video = load_video(request.membership, pk)
     form = LinksForm(request.POST)
     if not form.is_valid():
-        return _page(request, _("Paste a link."), pk)
+        return _page(request, Refusal(_("Paste a link.")), video)
     try:
         prepare(
             video=video,
             links=form.cleaned_data["links"],
             actor=actor_of(request),
             unchecked=request.POST.get("unchecked") == "1",
+            fewer_than=number_of(request.POST.get("fewer")),
         )
     except Refusal as refusal:
-        return _page(request, refusal.sentence, pk)
+        return _page(request, refusal, video)
     messages.success(request, _("Prepared: it is sent as soon as “{video}” is flagged.").format(video=video))
     return redirect("at_risk", team_slug)
 

@@ -11,11 +11,12 @@ from django.views.decorators.http import require_GET, require_POST
 from issues.access import load_editor, load_fix, load_issue, load_membership
 from issues.enums import FixKind, FixState
 from issues.fixes import rehost
+from issues.fixes.carousels import FewerImagesError, ImageCount
 from issues.fixes.link_gate import BadLinkError
 from issues.fixes.outcomes import outcome_of_fix
 from issues.fixes.submit import repair_kinds, submit_links
 from issues.fixes.uploads import cancel_fix
-from issues.forms import LinksForm
+from issues.forms import LinksForm, number_of
 from issues.models import Fix, Issue
 from issues.problems import Refusal
 from issues.queries.filters import IssueFilters
@@ -62,6 +63,7 @@ def _panel_context(
         "typed": _typed(request, story),
         "form": form,
         "refusal": refusal.sentence if refusal else "",
+        **_fewer_images(request, story, refusal),
         "can_insist": isinstance(refusal, BadLinkError) or bool(fix and fix.code.startswith("LINK_")),
         "holder": holder_of(issue),
         "can_edit": request.membership.can_edit,
@@ -69,6 +71,17 @@ def _panel_context(
         "handles": [(handle_of(user), user.get_full_name()) for user in people_to_call(issue.team)],
         **triage_context(editors_of(issue.team) if request.membership.can_edit else []),
     }
+
+
+def _fewer_images(request: MemberRequest, story: IssueStory, refusal: Refusal | None) -> dict[str, object]:
+    """The question whether the carousel may lose images, once it was asked; with the answer, if the form comes back."""
+    agreed = number_of(request.POST.get("fewer")) if request.method == "POST" else None
+    if isinstance(refusal, FewerImagesError):
+        return {"fewer": refusal.count, "fewer_agreed": False}
+    if agreed is None or story.video.media_type != "carousel":
+        return {"fewer": None}
+    count = ImageCount(len(story.video.links), len(_typed(request, story).split()))
+    return {"fewer": count if count.is_fewer else None, "fewer_agreed": True}
 
 
 def _typed(request: MemberRequest, story: IssueStory) -> str:
@@ -106,6 +119,7 @@ def submit_fix(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
             actor=actor_of(request),
             unchecked=request.POST.get("unchecked") == "1",
             dry_run=request.POST.get("dry_run") == "1",
+            fewer_than=number_of(request.POST.get("fewer")),
         )
     except Refusal as refusal:
         return _issue_page(request, load_issue(request.membership, pk), form, refusal)

@@ -13,10 +13,12 @@ from django.views.decorators.http import require_GET, require_POST
 
 from issues.access import load_editor, load_issue, load_membership
 from issues.checks.store import fresh_verdicts, known_looks, look_at_links, media_kind_of, verdict_of
+from issues.fixes.carousels import ImageCount
 from issues.link_checks.catalogue import Verdict
 from issues.link_checks.urls import host_of
 from issues.models import Issue, Video
 from issues.nudge import nudge
+from issues.tokportal.storage_paths import is_given_path, is_storage_path
 from issues.triage.presence import claim, holder_of, note_presence, release
 from issues.views.chrome import MemberRequest, actor_of, render_page
 
@@ -45,6 +47,10 @@ def _typed(request: MemberRequest) -> list[str]:
 def _judged(issue: Issue, links: list[str]) -> list[TypedLink]:
     looks = known_looks(issue.team_id, links)
     fresh = fresh_verdicts(issue.team_id, links, needed_until=None)
+    held = issue.video.links
+    for number, link in enumerate(links):
+        if is_storage_path(link) and not (issue.video.media_type == "carousel" and is_given_path(link, held)):
+            fresh[number] = Verdict("malformed")  # by its form alone it could be anything
     return [
         TypedLink(number, link, found or verdict_of(link, looks.get(link), needed_until=None), looking=found is None)
         for number, (link, found) in enumerate(zip(links, fresh, strict=True), 1)
@@ -66,12 +72,19 @@ def check_link(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
     return _answer(request, issue, links, ask=request.membership.can_edit)
 
 
+def _count(issue: Issue, links: list[str]) -> ImageCount | None:
+    """For a carousel: how many images there would be, if that differs."""
+    count = ImageCount(len(issue.video.links), len(links))
+    return count if issue.video.media_type == "carousel" and links and count.differs else None
+
+
 def _answer(request: MemberRequest, issue: Issue, links: list[str], *, ask: bool) -> HttpResponse:
     judged = _judged(issue, links)
     context = {
         "issue": issue,
         "links": judged,
         "several": len(links) > 1,
+        "count": _count(issue, links),
         "ask": ask and any(entry.looking for entry in judged),
         "text": "\n".join(links),
     }
@@ -91,7 +104,7 @@ def link_look(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
     if not _looks.acquire(timeout=2):
         return _answer(request, issue, links, ask=True)
     try:
-        look_at_links(issue.team, unknown, expects=media_kind_of(issue.video), until=None)
+        look_at_links(issue.workspace, unknown, expects=media_kind_of(issue.video), until=None)
     finally:
         _looks.release()
     return _answer(request, issue, links, ask=len(unknown) == 8)

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from issues.access import load_editor, load_fix, load_issue, load_media
 from issues.fixes import uploads
+from issues.fixes.carousels import FewerImagesError
 from issues.problems import Refusal
 from issues.views.chrome import MemberRequest, actor_of
 
@@ -22,17 +23,23 @@ MAX_PIECES = 1200  # of a file: its beginning and end, the heads of its boxes, i
 
 
 def _refused(refusal: Refusal, status: int = 422) -> JsonResponse:
-    return JsonResponse({"code": refusal.code, "message": refusal.sentence}, status=status)
+    answer: dict[str, object] = {"code": refusal.code, "message": refusal.sentence}
+    if isinstance(refusal, FewerImagesError):
+        answer |= {"before": refusal.count.before, "after": refusal.count.after}
+    return JsonResponse(answer, status=status)
 
 
-def _facts(text: bytes) -> tuple[list[uploads.FileFacts | str], bool]:
-    """What the browser announces: files, with links between them in a carousel, and whether the person insists.
+def _facts(text: bytes) -> tuple[list[uploads.FileFacts | str], bool, int | None]:
+    """What the browser announces: files, with links between them in a carousel; whether the person insists; and how
+    many images the carousel had when they agreed to fewer.
 
     Raises Refusal for anything that is not such a list.
     """
     try:
         said: Any = json.loads(text)
-        return [_entry(entry) for entry in said["files"]], said.get("insist") is True
+        fewer = said.get("fewer")
+        agreed = fewer if isinstance(fewer, int) and not isinstance(fewer, bool) and 0 < fewer < 10**6 else None
+        return [_entry(entry) for entry in said["files"]], said.get("insist") is True, agreed
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refusal(_("Choose a file."), code="FILE_MISSING") from error
 
@@ -54,8 +61,10 @@ def begin(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
     request.membership = load_editor(request.user, team_slug)
     issue = load_issue(request.membership, pk)
     try:
-        files, insists = _facts(request.body)
-        fix = uploads.begin_upload(issue=issue, files=files, actor=actor_of(request), insist=insists)
+        files, insists, fewer_than = _facts(request.body)
+        fix = uploads.begin_upload(
+            issue=issue, files=files, actor=actor_of(request), insist=insists, fewer_than=fewer_than
+        )
     except Refusal as refusal:
         return _refused(refusal)
 
@@ -73,6 +82,7 @@ def begin(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
                     "relay": url("upload_relay", media.pk),
                     "done": url("upload_done", media.pk),
                     "content_type": media.content_type,
+                    "direct": uploads.goes_direct(media),
                 }
                 for media in fix.media.all()
             ],

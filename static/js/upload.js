@@ -13,7 +13,7 @@ const INDEX_BYTES = 256 * 1024;
 const MAX_BOXES = 1000;
 
 class Refused extends Error {
-  constructor(message, code) { super(message); this.code = code; }
+  constructor(message, code, answer = {}) { super(message); this.code = code; this.answer = answer; }
 }
 
 async function post(url, body) {
@@ -23,7 +23,7 @@ async function post(url, body) {
     body: body === undefined ? undefined : JSON.stringify(body),
   });
   const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Refused(answer.message || say("refused"), answer.code);
+  if (!response.ok) throw new Refused(answer.message || say("refused"), answer.code, answer);
   return answer;
 }
 
@@ -103,7 +103,7 @@ class Upload {
     };
     document.addEventListener("paste", this.onPaste);
     this.send.addEventListener("click", () => this.run());
-    this.anyway.addEventListener("click", () => this.run({ insist: true }));
+    this.anyway.addEventListener("click", () => this.run(this.agreed));
     this.stop.addEventListener("click", () => this.cancel());
     this.keep?.addEventListener("click", () => {
       const links = JSON.parse(this.keep.dataset.keep);
@@ -163,10 +163,20 @@ class Upload {
     return row;
   }
 
-  say(text, { insistable = false } = {}) {
+  say(text, anyway = "") {
     this.error.textContent = text;
     this.error.hidden = !text;
-    this.anyway.hidden = !insistable;
+    this.anyway.hidden = !anyway;
+    if (anyway) this.anyway.querySelector("span").textContent = anyway;
+  }
+
+  // A refusal that the person can overrule: what they agree to with the second button, beside what they agreed to before.
+  ask(refusal, agreed) {
+    const { before, after } = refusal.answer;
+    const asks = { FILE_DOUBTFUL: [{ insist: true }, say("anyway")], FEWER_IMAGES: [{ fewer: before }, say("fewer", { before, after })] };
+    const [added, button] = asks[refusal.code] ?? [{}, ""];
+    this.agreed = { ...agreed, ...added };
+    this.say(refusal.message, button);
   }
 
   working(busy) {
@@ -176,7 +186,7 @@ class Upload {
     this.draw();
   }
 
-  async run({ insist = false } = {}) {
+  async run(agreed = {}) {
     this.say("");
     this.cancelled = false;
     this.working(true);
@@ -186,7 +196,7 @@ class Upload {
     try {
       const facts = await Promise.all(this.entries.map(async (entry) => entry instanceof File
         ? { name: entry.name, size: entry.size, pieces: await piecesOf(entry, this.several) } : { link: entry.link }));
-      this.plan = await post(this.root.dataset.begin, { files: facts, insist });
+      this.plan = await post(this.root.dataset.begin, { files: facts, ...agreed });
       alive = setInterval(() => post(this.plan.alive).catch(() => {}), 30000);
       await this.carry(this.plan.files);
       this.busy = false;
@@ -195,7 +205,7 @@ class Upload {
       if (this.plan) await post(this.plan.cancel).catch(() => {});
       this.working(false);
       if (this.cancelled) this.say(say("cancelled"));
-      else if (error instanceof Refused) this.say(error.message, { insistable: error.code === "FILE_DOUBTFUL" });
+      else if (error instanceof Refused) this.ask(error, agreed);
       else this.say(say("lost"));
     } finally {
       clearInterval(alive);
@@ -203,7 +213,8 @@ class Upload {
     }
   }
 
-  // Straight to the store; refused there → through our server; refused there too → the person is told.
+  // Straight to the store; refused there → through our server; refused there too → the person is told. What TokPortal
+  // has to convert (`direct`) goes through our server at once.
   async carry(steps) {
     const uppy = (this.uppy = new Uppy({ autoProceed: false, logger: { debug() {}, warn() {}, error() {} } }));
     uppy.use(XHRUpload, {
@@ -225,7 +236,7 @@ class Upload {
     this.entries.forEach((entry, index) => {
       if (!(entry instanceof File)) return;
       // `relativePath` tells two files of one name apart.
-      uppy.addFile({ name: entry.name, type: entry.type, data: entry, meta: { steps: steps[index], relativePath: String(index) } });
+      uppy.addFile({ name: entry.name, type: entry.type, data: entry, meta: { steps: steps[index], relayed: steps[index].direct, relativePath: String(index) } });
     });
     this.started = performance.now();
     uppy.on("upload-progress", () => {

@@ -1,6 +1,7 @@
 """`manage.py fix BUNDLE_ID POSITION (--url URL | --file PATH | --image URL_OR_PATH ...) --as EMAIL`, or --csv FILE"""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,15 @@ from django.core.management.base import CommandParser
 
 from issues.audit import Actor
 from issues.enums import CAN_EDIT, FixState, Origin
+from issues.fixes.carousels import warnings_of
 from issues.fixes.foreground import find_issue, fix_table, fix_with_files, fix_with_links, wait_for_end
 from issues.fixes.outcomes import outcome_of_fix
 from issues.fixes.tables import MAX_BYTES, read_table
 from issues.link_checks.masking import mask_secrets
 from issues.management.base import FAILED, TokDashCommand
-from issues.models import Fix, Membership, Team, User
+from issues.models import Fix, Issue, Membership, Team, User
 from issues.problems import Refusal
+from issues.tokportal.storage_paths import is_given_path, is_storage_path
 
 
 class Command(TokDashCommand):
@@ -39,7 +42,12 @@ class Command(TokDashCommand):
             metavar="URL_OR_PATH",
             action="extend",
             nargs="+",
-            help="the carousel's images in order: links, or files to upload",
+            help="the carousel's images in order: links, files to upload, or TokPortal's storage paths",
+        )
+        parser.add_argument(
+            "--fewer-images",
+            action="store_true",
+            help="with --csv: send lines that leave a carousel fewer images; without it they are refused",
         )
         parser.add_argument("--unchecked", action="store_true", help="send links also where they certainly are bad")
         parser.add_argument(
@@ -68,17 +76,16 @@ class Command(TokDashCommand):
             self.wrong_use("Give BUNDLE_ID and POSITION, or --csv FILE.")
         if options["position"] < 1:
             self.wrong_use("Positions count from 1.")
-        sources = options["image"] or [options["url"] or options["file"]]
-        paths = [None if self._is_link(text, options) else self._path(text) for text in sources]
+        sources = self._sources(options)
         try:
             issue = find_issue(teams, user, options["bundle_id"], options["position"], actor)
-            if any(paths):
-                files = [path or text for path, text in zip(paths, sources, strict=True)]
-                fix = fix_with_files(issue=issue, files=files, actor=actor)
+            self._refuse_unknown(sources, issue)
+            if any(isinstance(entry, Path) for entry in sources):
+                fix = fix_with_files(issue=issue, files=sources, actor=actor)
             else:
                 fix = fix_with_links(
                     issue=issue,
-                    links=sources,
+                    links=[str(entry) for entry in sources],
                     is_carousel=bool(options["image"]),
                     actor=actor,
                     unchecked=options["unchecked"],
@@ -109,7 +116,14 @@ class Command(TokDashCommand):
             table = read_table(source)
             for note in table.notes:
                 self.stderr.write(note)
-            for result in fix_table(teams=mine, user=user, table=table, actor=actor, unchecked=options["unchecked"]):
+            for result in fix_table(
+                teams=mine,
+                user=user,
+                table=table,
+                actor=actor,
+                unchecked=options["unchecked"],
+                fewer_images=options["fewer_images"],
+            ):
                 fix, line = result.fix, result.line
                 is_well = is_well and fix is not None and _went_well(fix)
                 code, message = (fix.code, _sentence(fix)) if fix else (result.code, result.message)
@@ -120,6 +134,7 @@ class Command(TokDashCommand):
                 }
                 about |= {"lines": list(line.numbers), "notes": list(line.notes)}
                 results.append({**about, "external_ref": line.external_ref or None, **_facts(fix, code, message)})
+                self._warn(fix, f"{line.label}: ")
                 if not options["json"]:
                     self.stdout.write(f"{mask_secrets(line.label)}: {message}{f' [{code}]' if code else ''}")
         except KeyboardInterrupt:
@@ -140,22 +155,58 @@ class Command(TokDashCommand):
         buffer = getattr(sys.stdin, "buffer", None)
         return bytes(buffer.read(MAX_BYTES + 1)) if buffer else sys.stdin.read().encode("utf-8", "surrogateescape")
 
-    def _is_link(self, text: str, options: dict[str, Any]) -> bool:
-        return bool(options["url"]) or (bool(options["image"]) and "://" in text)
+    def _sources(self, options: dict[str, Any]) -> list[Path | str]:
+        """What to send: links and storage paths as they are, files as paths. Refuses what can be neither."""
+        if options["url"]:
+            return [options["url"]]
+        if options["file"]:
+            if not _is_file(options["file"]):
+                self.wrong_use(f"There is no file {options['file']}.")
+            return [Path(options["file"])]
+        return [self._image(text) for text in options["image"]]
 
-    def _path(self, text: str) -> Path:
-        path = Path(text)
-        if not path.is_file():
-            self.wrong_use(f"There is no file {text}.")
-        return path
+    def _image(self, text: str) -> Path | str:
+        """An image: a link, an existing file, or a storage path, in this order."""
+        if "://" in text:
+            return text
+        if _is_file(text):
+            return Path(text)
+        if not is_storage_path(text):
+            self.wrong_use(_no_image(text))
+        return text
+
+    def _refuse_unknown(self, sources: Sequence[Path | str], issue: Issue) -> None:
+        """Of what has the form of a storage path, those that are not known as one: more likely a file's name."""
+        for entry in sources:
+            if isinstance(entry, str) and is_storage_path(entry) and not is_given_path(entry, issue.video.links):
+                self.wrong_use(_no_image(entry))
+
+    def _warn(self, fix: Fix | None, label: str = "") -> None:
+        for warning in warnings_of(fix) if fix else []:
+            self.stderr.write(f"{label}{warning}")
 
     def _report(self, fix: Fix | None, code: str, sentence: str, options: dict[str, Any]) -> None:
+        self._warn(fix)
         if options["json"]:
             self.print_json(_facts(fix, code, sentence))
         elif fix and fix.state == FixState.SUCCEEDED:
             self.stdout.write(f"{sentence} Publish dates: {fix.target_publish_date} to {fix.target_publish_end_date}.")
         else:
             self.stderr.write(f"{sentence} [{code}]")
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _no_image(text: str) -> str:
+    return (
+        f"{text[:200]} is no web link (https://…), there is no such file, and it is no storage path of TokPortal's "
+        "(carousel-images/…, or one that the slot holds)."
+    )
 
 
 def _went_well(fix: Fix) -> bool:
@@ -176,4 +227,5 @@ def _facts(fix: Fix | None, code: str, sentence: str) -> dict[str, Any]:
         "video_url": (fix.video_url or None) if fix else None,
         "target_publish_date": (fix.target_publish_date or None) if fix else None,
         "target_publish_end_date": (fix.target_publish_end_date or None) if fix else None,
+        "warnings": warnings_of(fix) if fix else [],
     }
