@@ -48,7 +48,7 @@ def arguments(video_issue, carousel_issue, team, workspace, actor, vera):
     """Real objects of the team for each URL's parameters."""
     fix = submit_links(issue=video_issue, links=["https://cdn.example.com/a.mp4"], actor=actor)
     facts = FileFacts("a.jpg", len(factories.JPEG), [(0, factories.JPEG[:64])])
-    upload = begin_upload(issue=carousel_issue, files=[facts], actor=actor)
+    upload = begin_upload(issue=carousel_issue, files=[facts], actor=actor, fewer_than=4)
     other = Issue.objects.filter(state="open").exclude(video__video_type="story")[0]
     table = f"{other.video.bundle.tokportal_id},{other.video.position},https://cdn.example.com/a.mp4"
     plan = plan_table(team=team, text=table, actor=actor)

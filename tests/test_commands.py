@@ -165,6 +165,7 @@ def test_fix_by_url_without_a_worker(synced, small_sandbox):
         "video_url",
         "target_publish_date",
         "target_publish_end_date",
+        "warnings",
     }
     assert (done["state"], done["code"]) == ("succeeded", None)
     assert done["target_publish_date"] < done["target_publish_end_date"]
@@ -210,7 +211,8 @@ def test_fix_a_carousel_with_links_and_files(synced, small_sandbox, tmp_path):
     assert done["state"] == "succeeded"
     sent = small_sandbox.control.ledger("fix")[0]["body"]["carousel_images"]
     assert (sent[0], sent[2]) == ("https://cdn.example.com/1.jpg", "https://cdn.example.com/3.jpg")
-    assert sent[1].startswith("images/")
+    assert sent[1].startswith("carousel-images/")
+    assert done["warnings"] == ["The carousel loses images: 4 → 3 images."]
 
 
 def test_fix_says_each_refusal(synced, small_sandbox, tmp_path):

@@ -54,7 +54,7 @@ def test_row_and_body_are_there_before_anything_is_sent(video_issue, actor, smal
 
 
 def test_carousel_is_sent_whole_and_in_order(carousel_issue, actor, small_sandbox):
-    links = [f"https://cdn.example.com/{n}.jpg" for n in (3, 1, 2)]
+    links = [f"https://cdn.example.com/{n}.jpg" for n in (3, 1, 2, 4)]
 
     fix = drive(submit_links(issue=carousel_issue, links=links, actor=actor))
 
@@ -64,7 +64,7 @@ def test_carousel_is_sent_whole_and_in_order(carousel_issue, actor, small_sandbo
 
 def test_story_is_refused_with_a_sentence(swept, workspace, small_sandbox, actor):
     issue = factories.open_issue("video")
-    issue.video.video_type = "story"
+    issue.video.video_type, issue.video.video_url, issue.video.story_image_url = "story", "", "https://a.example/1.jpg"
 
     with pytest.raises(Refusal) as caught:
         submit_links(issue=issue, links=[GOOD], actor=actor)

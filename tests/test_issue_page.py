@@ -114,7 +114,8 @@ def test_viewers_see_no_form(as_user, vera, video_issue):
 
 
 def test_stories_say_that_nothing_can_be_sent(page, video_issue):
-    video_issue.video.video_type = "story"
+    video_issue.video.video_type, video_issue.video.video_url = "story", ""
+    video_issue.video.story_image_url = "https://media.example.com/story.jpg"
     video_issue.video.save()
 
     assert "This is a story" in text(page("issue", video_issue.pk))

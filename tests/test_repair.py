@@ -74,7 +74,7 @@ def test_where_no_name_can_be_resolved_the_link_goes_out(video_issue, actor, set
 
 
 def test_a_fresh_look_is_not_repeated(video_issue, actor, small_sandbox):
-    link_gate.look_now(video_issue.team, video_issue.video, [GOOD])
+    link_gate.look_now(video_issue.workspace, video_issue.video, [GOOD])
     before = small_sandbox.outside.asked["cdn.example.com"]
     drive(submit_links(issue=video_issue, links=[GOOD], actor=actor))
     assert small_sandbox.outside.asked["cdn.example.com"] == before
@@ -156,14 +156,14 @@ def test_typing_asks_hosts_within_limits(page, video_issue, small_sandbox, monke
 
 def test_evidence_is_kept_without_the_links_secret(video_issue):
     secret = "https://redirect-good.example.com/v.mp4?X-Amz-Signature=topsecret"
-    link_gate.look_now(video_issue.team, video_issue.video, [secret])
+    link_gate.look_now(video_issue.workspace, video_issue.video, [secret])
     [row] = LinkCheck.objects.values()
     assert "topsecret" not in str(row)
     assert [hop["status"] for hop in row["evidence"]["hops"]] == [302, 206]
 
 
 def test_looks_of_one_team_are_nothing_to_another(video_issue, charlie):
-    link_gate.look_now(video_issue.team, video_issue.video, [GONE])
+    link_gate.look_now(video_issue.workspace, video_issue.video, [GONE])
     assert store.known_looks(charlie.teams.get().pk, [GONE]) == {}
 
 

@@ -121,8 +121,8 @@ def test_images_may_be_objects():
 
 
 def test_a_workspace_learns_its_prefix_from_an_upload(carousel_issue, actor, workspace, client_for, small_sandbox):
-    fix = begin_upload(issue=carousel_issue, files=[FileFacts("a.jpg", 209, [(0, factories.JPEG)])], actor=actor)
-    presign(fix.media.get(), client_for(small_sandbox))
+    fix = begin_upload(issue=carousel_issue, files=[FileFacts("a.jpg", 209, [(0, factories.JPEG)])] * 4, actor=actor)
+    presign(fix.media.all()[0], client_for(small_sandbox))
     workspace.refresh_from_db()
     assert workspace.storage_prefix == f"{small_sandbox.images.origin}/storage/v1/object/public/"
 

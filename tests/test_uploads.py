@@ -211,4 +211,4 @@ def test_saying_uploaded_twice_is_harmless(video_issue, actor):
 def test_images_are_no_video(carousel_issue, actor):
     with pytest.raises(Refusal, match="takes images"):
         begin_upload(issue=carousel_issue, files=[MP4], actor=actor)
-    assert begin_upload(issue=carousel_issue, files=[JPEG], actor=actor).state == FixState.UPLOADING
+    assert begin_upload(issue=carousel_issue, files=[JPEG] * 4, actor=actor).state == FixState.UPLOADING
