@@ -3,6 +3,8 @@
 import importlib.util
 import io
 import json
+import os
+import random
 import re
 import zipfile
 from base64 import b64encode
@@ -30,6 +32,7 @@ from tests.driving import drive
 
 SECRET = "123456789:AAExampleSecretTokenXyz"
 S1 = next(case for case in cases.link_cases() if case.id == "S1-1")
+SEEDS = (31, 35, 45, 64)  # their brotli streams break after some bytes
 LINKS = [case for case in (*cases.link_cases(), *cases.MORE_LINKS) if case.id != S1.id]
 
 
@@ -102,6 +105,14 @@ def test_a_link_is_judged_rightly(case, outside, capsys):
         again = _run(capsys, "check_link", suggestion)[1]
         assert again["verdict"] != "malformed", again
         assert again["class"] != "wrong", again
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_bytes_that_only_begin_to_unpack_show_nothing(seed, outside, capsys, monkeypatch):
+    """A6 sends other bytes each time; some brotli streams break only after a few stray ones."""
+    real = os.urandom
+    monkeypatch.setattr(os, "urandom", lambda n: random.Random(seed).randbytes(n) if n == 5000 else real(n))
+    assert _run(capsys, "check_link", "https://brmp4.example.com/reel.mp4")[1]["class"] == "unsure"
 
 
 @pytest.fixture

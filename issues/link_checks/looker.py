@@ -187,7 +187,10 @@ class Looker:
             return (media, answer.total) if media.kind else (None, None)
         is_whole = unpacked.is_whole and answer.is_whole and len(unpacked.content) < BODY_BYTES
         size = len(unpacked.content) if is_whole else None
-        return examine(Pieces([(0, unpacked.content)]), size), size
+        media = examine(Pieces([(0, unpacked.content)]), size)
+        # Broken packing often unpacks to a few stray bytes: they prove no video, whatever the host says that it sends.
+        is_shown = media.kind or not answer.content_type.startswith(("video/", "image/"))
+        return (media, size) if is_shown else (None, None)
 
     def read_more(self, answer: Answer, offset: int) -> bytes:
         """A later part of the file, for an index that stands at its end."""
