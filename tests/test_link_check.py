@@ -31,6 +31,18 @@ VERDICTS = {
     "not-http": "not_http", "big-headers": "not_http", "endless-headers": "not_http", "endless": "works_for_us",
     "redirect-loop": "redirect_loop", "redirect-far": "redirect_many", "redirect-downgrade": "redirect_downgrade",
     "redirect-inwards": "private_address", "redirect-name": "private_address", "redirect-file": "redirect_nowhere",
+    "expired-token": "signature_expired", "expired-azure": "signature_expired", "expired-json": "signature_expired",
+    "not-begun-azure": "not_ready", "key-revoked": "signature_revoked", "gone-400": "file_gone", "gone-403": "file_gone",
+    "gone-200": "file_gone", "archived": "archived", "traffic-limit": "traffic_limit", "not-ready": "not_ready",
+    "locked": "not_ready", "too-early": "not_ready", "robots-page": "html_instead_of_media", "private-folder": "http_403",
+    "maintenance": "server_error", "cloudflare-block": "bot_wall", "akamai-block": "bot_wall", "datadome-block": "bot_wall",
+    "incapsula-block": "bot_wall", "human-block": "bot_wall", "aws-block": "bot_wall", "gzip-video": "works_for_us",
+    "brotli-junk": "packed_body", "zstd-video": "packed_body", "odd-encoding": "works_for_us",
+    "windows-media": "unusual_video", "prores": "unusual_video", "voice-note": "not_media", "animation": "unusual_image",
+    "heic": "unusual_image", "cut-faststart": "truncated", "odd-part": "works_for_us", "range-400": "works_for_us",
+    "range-403": "works_for_us", "range-405": "works_for_us", "range-416": "works_for_us", "range-500": "works_for_us",
+    "range-501": "works_for_us", "browsers-only": "needs_browser", "own-pages-only": "needs_browser", "cookie": "needs_cookie",
+    "okta": "login_page", "sign-in": "login_page",
 }  # fmt: skip
 
 
@@ -108,12 +120,46 @@ def test_the_slot_decides_what_fits(look):
     assert look(film, expects=MediaKind.IMAGE).verdict.sentence == "This is a video."
 
 
+@pytest.mark.parametrize(
+    ("name", "fact"),
+    [
+        ("a.png", "PNG"),
+        ("a.webp", "WEBP"),
+        ("a.JPG", "JPEG"),
+        ("a.mov", "MOV"),
+        ("a.webm", "WEBM"),
+        ("a.mp4", "MP4"),
+        ("a", "MP4"),
+    ],
+)
+def test_a_host_that_nobody_listed_gives_what_the_path_names(look, name, fact):
+    verdict = look(f"https://media.example.com/{name}").verdict
+    assert verdict.code == "works_for_us"
+    assert fact in verdict.fact
+
+
+def test_what_browsers_got_stands_in_the_evidence_and_the_cookie_does_not(look):
+    report = look("https://cookie.example.com/reel.mp4")
+    assert report.evidence["status_for_browsers"] == 200
+    assert "seen" not in json.dumps(report.evidence)
+    assert look("https://browsers-only.example.com/a.mp4").evidence["status"] == 403
+
+
+def test_a_refusal_that_the_host_explains_is_asked_for_once(look, outside):
+    for host in ("expired-token", "gone-403", "forbidden"):
+        before = outside.asked.get(f"{host}.example.com", 0)
+        look(f"https://{host}.example.com/a.mp4")
+        assert outside.asked[f"{host}.example.com"] == before + 1
+
+
 def test_googles_pages_are_told_apart_and_the_confirmed_form_works(look):
     def drive(key):
         return look(f"https://drive.google.com/uc?export=download&id={key}").verdict
 
     assert drive("Private1").code == "drive_no_access"
     assert drive("Quota1").code == "drive_quota"
+    assert drive("QuotaGerman").code == "drive_quota"
+    assert drive("Infected1").code == "drive_infected"
     warned = drive("Large1")
     assert warned.code == "drive_virus_page"
     assert warned.repaired.startswith("https://drive.usercontent.google.com/download?id=Large1&")

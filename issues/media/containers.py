@@ -53,9 +53,9 @@ def examine_asf(reader: Reader) -> Media:
             head = reader.exactly(0, length, is_optional=True)
     except OutOfReachError:
         pass
-    is_whole = len(head) >= length
-    has_video = True if _ASF_VIDEO in head else False if is_whole else None
-    has_sound = True if _ASF_AUDIO in head else False if is_whole else None
+    has_sound = True if _ASF_AUDIO in head else None
+    is_seen = len(head) >= length and bool(has_sound)  # the whole list, and it is not empty
+    has_video = True if _ASF_VIDEO in head else False if is_seen else None
     place = head.find(_ASF_FILE)
     facts = head[place + 40 : place + 48]
     expected = int.from_bytes(facts, "little") if place >= 0 and len(facts) == 8 else 0

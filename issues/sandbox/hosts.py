@@ -1,6 +1,11 @@
 """The hosts of the outside world: what each does to whoever asks it. One host for each verdict of the catalogue."""
 
+from collections.abc import Callable
+from pathlib import PurePosixPath
+
+from issues.sandbox import media, odd_hosts
 from issues.sandbox.media import FTYP, Content, blob, jpeg, mp4, text
+from issues.sandbox.odd_hosts import Fixed
 
 PAGE = "<!doctype html><html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
 
@@ -28,8 +33,6 @@ ADDRESSES: dict[str, list[str]] = {
     "rebinding6.example.com": ["2606:2800:21f:cb07:6820:80da:af6b:8b2c", "::1"],
 }
 
-# Whole answers: status, headers, content.
-Fixed = tuple[int, dict[str, str], Content]
 S3_ERROR = '<?xml version="1.0"?><Error><Code>{0}</Code><Message>{1}</Message></Error>'
 
 
@@ -79,6 +82,7 @@ FIXED: dict[str, Fixed] = {
     "sound-only.example.com": (200, {}, mp4(handlers=(b"soun",))),
     "large.example.com": (200, {}, mp4(48_000_000)),
     "works.example.com": (200, {}, mp4()),
+    **odd_hosts.ANSWERS,
 }
 # Behaviours that no whole answer can show; outside.py plays them.
 PLAYED: dict[str, str] = {
@@ -114,9 +118,12 @@ _GOOD = frozenset(
         "large.example.com",
         "redirect-good.example.com",
     }
+    | odd_hosts.GOOD
 )
 # Hosts from which the sandbox's TokPortal cannot download, besides everything under .invalid.
-FAILING_HOSTS = (MISSING_NAMES | FAILING_NAMES | set(ADDRESSES) | set(FIXED) | set(PLAYED) | set(TLS_KINDS)) - _GOOD
+FAILING_HOSTS = (
+    MISSING_NAMES | FAILING_NAMES | set(ADDRESSES) | set(FIXED) | set(PLAYED) | set(TLS_KINDS) | set(odd_hosts.ASKED)
+) - _GOOD
 
 
 def addresses_of(name: str) -> dict[str, object]:
@@ -128,15 +135,25 @@ def addresses_of(name: str) -> dict[str, object]:
     return {"addresses": ADDRESSES.get(name, [PUBLIC_ADDRESS])}
 
 
-def answer_of(host: str, path: str, query: dict[str, str]) -> Fixed:
+# What hosts that nobody listed give: a file of the kind that the path names, a video if it names none.
+BY_ENDING: dict[str, Callable[[], Content]] = {
+    ".jpg": jpeg, ".jpeg": jpeg, ".png": media.png, ".webp": media.webp, ".gif": media.gif, ".heic": media.heic,
+    ".mov": media.mov, ".webm": media.webm, ".ogg": media.voice,
+    ".pdf": lambda: blob("application/pdf", b"%PDF-1.7\n", 90_000),
+    ".zip": lambda: blob("application/zip", b"PK\x03\x04", 200_000),
+    ".html": lambda: text("text/html", PAGE.format("A page")),
+}  # fmt: skip
+
+
+def answer_of(host: str, path: str, query: dict[str, str], headers: odd_hosts.Headers) -> Fixed:
     """The whole answer of a host that behaves; hosts that nobody listed have the file that is asked for."""
     if host in FIXED:
         return FIXED[host]
+    if host in odd_hosts.ASKED:
+        return odd_hosts.ASKED[host](headers)
     if host in {"drive.google.com", "drive.usercontent.google.com"}:
-        return _drive(query)
-    if path.lower().endswith((".jpg", ".jpeg", ".png", ".webp")):
-        return 200, {}, jpeg()
-    return 200, {}, mp4()
+        return _drive(query, headers)
+    return 200, {}, BY_ENDING.get(PurePosixPath(path).suffix.lower(), mp4)()
 
 
 WARNING = """<!doctype html><html><head><title>Google Drive - Virus scan warning</title></head><body>
@@ -145,11 +162,24 @@ WARNING = """<!doctype html><html><head><title>Google Drive - Virus scan warning
 <input type="hidden" name="confirm" value="t"><input type="hidden" name="uuid" value="5d2"></form></body></html>"""
 
 
-def _drive(query: dict[str, str]) -> Fixed:
-    """Google's ways: a warning page before large files, an account page, a quota page."""
+QUOTA = {
+    "en": ("Google Drive - Quota exceeded", "Too many users have viewed or downloaded this file recently."),
+    "de": ("Google Drive – Kontingent überschritten", "Zu viele Nutzer haben diese Datei in letzter Zeit angesehen."),
+}
+GOOGLE_ERROR = """<!doctype html><html><head><title>{0}</title></head><body>
+<p class="uc-error-caption">{1}</p></body></html>"""
+
+
+def _drive(query: dict[str, str], headers: odd_hosts.Headers) -> Fixed:
+    """Google's ways: a warning page before large files, an account page, a quota page; in the visitor's language."""
     file_id = query.get("id", "")
+    language = "en" if headers.get("Accept-Language", "en").lower().startswith("en") else "de"
     if "Quota" in file_id or file_id.startswith("Qp0"):
-        return 200, {}, text("text/html", PAGE.format("Google Drive - Quota exceeded"))
+        # A file in whose id a language stands has an owner who set it for all visitors.
+        return 200, {}, text("text/html", GOOGLE_ERROR.format(*QUOTA["de" if "German" in file_id else language]))
+    if "Infected" in file_id:
+        said = "Sorry, this file is infected with a virus. Only the owner is allowed to download infected files."
+        return 200, {}, text("text/html", GOOGLE_ERROR.format("Google Drive - Infected file", said))
     if "Private" in file_id:
         return 302, {"Location": "https://accounts.google.com/ServiceLogin"}, text("text/html", "")
     if "Large" in file_id and query.get("confirm") != "t":

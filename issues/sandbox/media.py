@@ -8,9 +8,13 @@ def _box(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", 8 + len(content)) + kind + content
 
 
-def _track(handler: bytes) -> bytes:
+def _track(handler: bytes, codec: bytes = b"") -> bytes:
     hdlr = _box(b"hdlr", b"\x00" * 8 + handler + b"\x00" * 12 + b"sandbox\x00")
-    return _box(b"trak", _box(b"tkhd", b"\x00" * 84) + _box(b"mdia", _box(b"mdhd", b"\x00" * 24) + hdlr))
+    samples = b""
+    if codec:
+        entry = _box(codec, bytes(24) + struct.pack(">HH", 1080, 1920) + bytes(50))
+        samples = _box(b"minf", _box(b"stbl", _box(b"stsd", bytes(7) + b"\x01" + entry)))
+    return _box(b"trak", _box(b"tkhd", b"\x00" * 84) + _box(b"mdia", _box(b"mdhd", b"\x00" * 24) + hdlr + samples))
 
 
 def _index(seconds: float, handlers: tuple[bytes, ...]) -> bytes:
@@ -55,6 +59,52 @@ def mp4(
     tail = found if index == "last" else b""
     mdat = struct.pack(">I", size - len(head) - len(tail)) + b"mdat"
     return Content("video/mp4", head + mdat, size, tail)
+
+
+def mov(codec: bytes = b"avc1", size: int = 3_000_000) -> Content:
+    """A QuickTime film of one track of pictures in this codec."""
+    mvhd = _box(b"mvhd", b"\x00" * 12 + struct.pack(">II", 1000, 31_000) + b"\x00" * 80)
+    head = _box(b"ftyp", b"qt  \x00\x00\x02\x00qt  ") + _box(b"moov", mvhd + _track(b"vide", codec))
+    return Content("video/quicktime", head + struct.pack(">I", size - len(head)) + b"mdat", size)
+
+
+def voice() -> Content:
+    """A voice message as messengers send them: Opus in Ogg."""
+    head = b"OggS\x00\x02" + bytes(20) + b"\x01\x13OpusHead\x01\x01" + bytes(10)
+    return Content("audio/ogg", head, 12_000)
+
+
+def gif() -> Content:
+    """One still picture of one colour."""
+    content = (
+        b"GIF89a\x01\x00\x01\x00\x80\x00\x00"
+        + bytes(6)
+        + b"\x2c"
+        + bytes(4)
+        + b"\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+    )
+    return Content("image/gif", content, len(content))
+
+
+def png(size: int = 60_000) -> Content:
+    head = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBB", 13, b"IHDR", 1080, 1350, 8, 2, 0, 0, 0) + bytes(4)
+    end = struct.pack(">I", 0) + b"IEND\xaeB`\x82"
+    return Content("image/png", head + struct.pack(">I", size - len(head) - 12 - len(end)) + b"IDAT", size, end)
+
+
+def webp(size: int = 60_000) -> Content:
+    return Content("image/webp", b"RIFF" + struct.pack("<I", size - 8) + b"WEBPVP8 " + bytes(14), size)
+
+
+def webm() -> Content:
+    """The heads of a WebM: its tracks, then a cluster of nothing."""
+    entry = b"\x83\x81\x01\x86\x85V_VP9"
+    track = b"\xae" + bytes([0x80 | len(entry)]) + entry
+    tracks = b"\x16\x54\xae\x6b" + bytes([0x80 | len(track)]) + track
+    size = 50_000
+    body = tracks + b"\x1f\x43\xb6\x75\x10" + (size - len(tracks) - 8).to_bytes(3, "big")
+    head = b"\x1a\x45\xdf\xa3\x87\x42\x82\x84webm" + b"\x18\x53\x80\x67\x10" + size.to_bytes(3, "big")
+    return Content("video/webm", head + body, len(head) + size)
 
 
 def jpeg(size: int = 180_000) -> Content:

@@ -31,7 +31,7 @@ class OutsideHandler(Handler):
             getattr(self, f"_{PLAYED[host]}")(host)
             return
         query = {name: values[0] for name, values in parse_qs(self.url_query).items()}
-        status, headers, content = answer_of(host, self.url_path, query)
+        status, headers, content = answer_of(host, self.url_path, query, dict(self.headers.items()))
         self._give(status, headers, content)
 
     def _about(self, outside: "OutsideWorldServer") -> None:
@@ -48,7 +48,8 @@ class OutsideHandler(Handler):
         """The file, or the part of it that was asked for."""
         start, end = 0, content.size
         asked = self.headers.get("Range", "")
-        if status == 200 and asked.startswith("bytes=") and content.size:
+        takes_ranges = headers.get("Accept-Ranges") != "none"
+        if status == 200 and takes_ranges and asked.startswith("bytes=") and content.size:
             first, _, last = asked[6:].partition("-")
             start = int(first) if first.isdigit() else 0
             end = min(int(last) + 1, content.size) if last.isdigit() else content.size
