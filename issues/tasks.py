@@ -18,12 +18,14 @@ from issues.notify import collect, compose, invitations, keys, post
 from issues.nudge import nudge
 from issues.outgoing import announce, deliver
 from issues.problems import Refusal
+from issues.sync import care, described, shifts
 from issues.sync import claims as sync_claims
-from issues.sync import described, shifts
 
 # One batch of link checks at a time in a process: it has threads of its own.
 _link_checks = threading.BoundedSemaphore(1)
 LINK_CHECK_SECONDS = 30.0
+_care = threading.BoundedSemaphore(1)
+CARE_SECONDS = 30.0
 # Shifts last; in a process with several threads some of them stay free for what people wait for.
 _shifts = threading.BoundedSemaphore(settings.TOKDASH_SHIFTS)
 
@@ -65,6 +67,21 @@ def sync_due_workspaces() -> None:
     """Every few seconds: wake a worker for each workspace that wants a runner and has none."""
     for workspace in sync_claims.due_workspaces():
         nudge("issues.sync_workspace", str(workspace.pk))
+
+
+@shared_task(name="issues.care_for_workspaces")
+def care_for_workspaces() -> None:
+    """Every few seconds: ask what is due beside the sync (credits, Coverage, bans, webhooks)."""
+    if not _care.acquire(blocking=False):
+        return
+    try:
+        until = time.monotonic() + CARE_SECONDS
+        for workspace in care.due_for_care():
+            if time.monotonic() > until or shifts.is_stopping():
+                return  # the next tick goes on
+            care.care_for(workspace, actor=Actor.system(Origin.SYNC))
+    finally:
+        _care.release()
 
 
 # Acknowledged at once: a shift that died is followed by the next tick, not by a repetition of its message.

@@ -304,11 +304,13 @@ CELERY_TASK_ROUTES = {
     "issues.sync_workspace": {"queue": "sync"},
     "issues.check_links": {"queue": "links"},
     "issues.check_plans": {"queue": "links"},
+    "issues.care_for_workspaces": {"queue": "links"},
     "issues.send_plans": {"queue": "interactive"},
 }
 CELERY_BEAT_SCHEDULE = {
     "resume-fixes": {"task": "issues.resume_fixes", "schedule": 5.0, "options": {"expires": 10}},
     "sync-due": {"task": "issues.sync_due_workspaces", "schedule": 5.0, "options": {"expires": 10}},
+    "care": {"task": "issues.care_for_workspaces", "schedule": 5.0, "options": {"expires": 10}},
     "check-links": {"task": "issues.check_links", "schedule": 5.0, "options": {"expires": 10}},
     "check-plans": {"task": "issues.check_plans", "schedule": 5.0, "options": {"expires": 10}},
     "heartbeats": {"task": "issues.send_heartbeats", "schedule": 15.0, "options": {"expires": 30}},

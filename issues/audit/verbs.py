@@ -36,6 +36,7 @@ class Verb(TextChoices):
     WORKSPACE_SWEEP_WANTED = "workspace.sweep_wanted", _("Look asked for")
     WEBHOOK_REGISTERED = "webhook.registered", _("Webhook registered")
     WEBHOOK_ROTATED = "webhook.rotated", _("Webhook secret changed")
+    WEBHOOK_TYPES_CHANGED = "webhook.types_changed", _("Webhook types changed")
     WEBHOOK_REMOVED = "webhook.removed", _("Webhook removed")
     ISSUE_OPENED = "issue.opened", _("Flag seen")
     ISSUE_UPDATED = "issue.updated", _("Flag changed")

@@ -69,6 +69,7 @@ class Workspace(models.Model):
     next_full_listing_at = models.DateTimeField(null=True, blank=True)  # of all bundles, whatever their status
     # What is asked beside the sync (see sync/care.py).
     next_care_at = models.DateTimeField(null=True, blank=True)
+    bans_at = models.DateTimeField(null=True, blank=True)  # when the bans were last read
     bans_since = models.CharField(max_length=64, blank=True, default="", db_default="")  # the latest `updated_at` seen
     created_at = models.DateTimeField(auto_now_add=True)
 

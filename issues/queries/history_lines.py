@@ -144,6 +144,8 @@ _FIELD_NAMES = {
     # These are said as they are named.
     "account": _("account"),
     "active": _("active"),
+    "added": _("added"),
+    "download_issues": _("tell of download issues"),
     "assignee": _("assignee"),
     "base_url": _("base url"),
     "by": _("by"),
@@ -370,6 +372,7 @@ _SAID = {
     Verb.WORKSPACE_SWEEP_WANTED: _("asked for a look at everything in {label}"),
     Verb.WEBHOOK_REGISTERED: _("registered the webhook of {label}"),
     Verb.WEBHOOK_ROTATED: _("changed the webhook secret of {label}"),
+    Verb.WEBHOOK_TYPES_CHANGED: _("subscribed the webhook of {label} to what TokPortal sends now"),
     Verb.WEBHOOK_REMOVED: _("removed the webhook of {label}"),
     Verb.HOOK_ADDED: _("added the endpoint {label}"),
     Verb.HOOK_CHANGED: _("changed the endpoint {label}"),

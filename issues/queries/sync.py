@@ -12,6 +12,7 @@ from django.utils.translation import gettext_noop as _
 from issues.models import SyncMinute, SyncRun, WebhookEndpoint, WebhookEvent, Workspace
 from issues.queries.freshness import WorkspaceFreshness, freshness_of_workspace
 from issues.queries.pages import Page, latest_first
+from issues.sync.event_types import tells_of_flags
 from issues.sync.troubles import sentence_of
 from issues.tokportal.constants import DEFAULT_LIMIT_PER_MINUTE
 
@@ -134,6 +135,11 @@ class WebhooksPage:
     endpoint: WebhookEndpoint | None
     events: Page[WebhookEvent]
     last_day: int
+
+    @property
+    def flag_types(self) -> list[str]:
+        """The types of download issues among those that TokPortal delivers here."""
+        return tells_of_flags(self.endpoint.events) if self.endpoint else []
 
     @property
     def refusal(self) -> str:

@@ -18,13 +18,19 @@ _MAX_WAIT = {Lane.INTERACTIVE: 5.0, Lane.FIX: 20.0, Lane.SYNC: 900.0, Lane.LINKS
 
 
 def open_client(
-    workspace: Workspace, lane: Lane, *, for_fixing: bool = False, total: float | None = None
+    workspace: Workspace,
+    lane: Lane,
+    *,
+    for_fixing: bool = False,
+    total: float | None = None,
+    max_wait: float | None = None,
+    read_tries: int = READ_TRIES,
 ) -> TokPortalClient:
     """A client that speaks for the workspace; a call takes at most `total` seconds. Raises Refusal without a key."""
     key: Secret | None = workspace.fix_key if for_fixing else workspace.read_key
     if key is None:
         raise Refusal(f"The workspace “{workspace.name}” has no key.", code="NO_KEY")
-    return client_for_key(workspace.base_url, key, lane, total=total)
+    return client_for_key(workspace.base_url, key, lane, total=total, max_wait=max_wait, read_tries=read_tries)
 
 
 def client_for_key(
@@ -35,6 +41,7 @@ def client_for_key(
     budget: Budget | None = None,
     read_tries: int = READ_TRIES,
     total: float | None = None,
+    max_wait: float | None = None,
 ) -> TokPortalClient:
     """A client for a key that may not be saved yet. `budget`: another than the one that all processes share."""
     return TokPortalClient(
@@ -50,5 +57,5 @@ def client_for_key(
             total=total or max(settings.TOKPORTAL_READ_TIMEOUT * 2, 10.0),
             fix=settings.TOKPORTAL_FIX_DEADLINE,
         ),
-        max_wait=_MAX_WAIT[lane],
+        max_wait=_MAX_WAIT[lane] if max_wait is None else max_wait,
     )

@@ -18,9 +18,9 @@ from issues.models import WebhookEndpoint, WebhookEvent, Workspace
 from issues.problems import Refusal
 from issues.sealed import Secret
 from issues.sync.connection import open_client
+from issues.sync.event_types import wanted_types
 from issues.sync.troubles import sentence_of
 from issues.sync.workspaces import key_problem
-from issues.tokportal import constants as c
 from issues.tokportal.budget import Lane
 from issues.tokportal.client import TokPortalClient
 from issues.tokportal.errors import ForbiddenError, InvalidRequestError, KeyRefusedError, TokPortalError
@@ -87,22 +87,46 @@ def register_endpoint(*, workspace: Workspace, actor: Actor) -> WebhookEndpoint:
             for found in ask(lambda client: client.list_webhooks())
             if found.url == url and (former is None or found.id != former.tokportal_id)
         ]
-        made = ask(lambda client: client.create_webhook(url=url, events=c.WEBHOOK_EVENTS, description=DESCRIPTION))
+        types = wanted_types(_catalogue(workspace))
+        made = ask(lambda client: client.create_webhook(url=url, events=types, description=DESCRIPTION))
         if not made.signing_secret:
             ask(lambda client: client.delete_webhook(made.id))
             raise Refusal(_("TokPortal told no signing secret, so nothing was registered."), code="NO_SECRET")
-        endpoint = _save_endpoint(workspace, former, made.id, url, Secret(made.signing_secret), actor)
+        endpoint = _save_endpoint(workspace, former, made.id, url, Secret(made.signing_secret), types, actor)
         for webhook_id in [*leftovers, *([former.tokportal_id] if former else [])]:
             ask(partial(TokPortalClient.delete_webhook, webhook_id=webhook_id))
     return endpoint
 
 
+def _catalogue(workspace: Workspace) -> dict[str, bool] | None:
+    """The types that TokPortal knows; `None` if it does not tell. Then those of the contract are asked for."""
+    try:
+        with open_client(workspace, Lane.INTERACTIVE, for_fixing=True, total=ANSWER_SECONDS) as client:
+            return client.list_event_types()
+    except TokPortalError:
+        return None
+
+
 def _save_endpoint(
-    workspace: Workspace, former: WebhookEndpoint | None, tokportal_id: str, url: str, secret: Secret, actor: Actor
+    workspace: Workspace,
+    former: WebhookEndpoint | None,
+    tokportal_id: str,
+    url: str,
+    secret: Secret,
+    types: list[str],
+    actor: Actor,
 ) -> WebhookEndpoint:
     now = timezone.now()
     with transaction.atomic():
-        endpoint = WebhookEndpoint(workspace=workspace, tokportal_id=tokportal_id, url=url, registered_at=now)
+        endpoint = WebhookEndpoint(
+            workspace=workspace,
+            tokportal_id=tokportal_id,
+            url=url,
+            registered_at=now,
+            events=types,
+            catalogue_at=now,
+            deliveries_at=now,
+        )
         endpoint.secret = secret
         if former is not None:
             endpoint.former_secret, endpoint.former_until = former.secret, now + FORMER_SECRET_STAYS

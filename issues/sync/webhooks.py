@@ -19,6 +19,7 @@ from django.utils import timezone
 from issues.models import WebhookEndpoint, Workspace
 from issues.nudge import nudge
 from issues.sealed import Secret
+from issues.sync.delivered import note_account_event, want_care
 from issues.tokportal import constants as c
 from issues.tokportal.payloads import EventPayload, PayloadError
 
@@ -110,13 +111,27 @@ def take_event(workspace_id: UUID, *, signature: str, body: bytes) -> bool:
     except EventRefused as refused:
         _note_refusal(workspace_id, refused.why)
         raise
-    now = timezone.now()
-    is_new, is_known = _store(workspace_id, event, now)
+    is_new = keep_event(workspace_id, event)
     if is_new:
-        if event.bundle_id and not is_known:
-            # A bundle that we have never seen: the listing has it.
-            Workspace.objects.filter(pk=workspace_id).update(next_listing_at=now)
-        _wake(endpoint, now)
+        _wake(endpoint, timezone.now())
+    return is_new
+
+
+def keep_event(workspace_id: UUID, event: EventPayload) -> bool:
+    """Store an event that is known to be TokPortal's, and act on it. False if its id was taken before."""
+    now = timezone.now()
+    if event.saved_account_id and not event.type.startswith("video."):
+        with transaction.atomic():
+            is_new, is_known = _store(workspace_id, event, now)
+            if is_new:
+                note_account_event(workspace_id, event, now)
+    else:
+        is_new, is_known = _store(workspace_id, event, now)
+    if is_new and event.type.startswith("credits."):
+        want_care(workspace_id, now, credits_at=None)
+    if is_new and event.bundle_id and not is_known:
+        # A bundle that we have never seen: the listing has it.
+        Workspace.objects.filter(pk=workspace_id).update(next_listing_at=now)
     return is_new
 
 
@@ -141,8 +156,8 @@ def _note_refusal(workspace_id: UUID, why: str) -> None:
 
 _INSERT = (
     "INSERT INTO issues_webhookevent "
-    "(workspace_id, event_id, event_type, bundle_id, position, status, sent_at, received_at) "
-    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (workspace_id, event_id) DO NOTHING"
+    "(workspace_id, event_id, event_type, bundle_id, position, status, saved_account_id, sent_at, received_at) "
+    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (workspace_id, event_id) DO NOTHING"
 )
 _HURRY = "UPDATE issues_bundle SET hurry_at = %s{whole} WHERE workspace_id = %s AND tokportal_id = %s"
 
@@ -157,7 +172,8 @@ def _store(workspace_id: UUID, event: EventPayload, now: datetime) -> tuple[bool
     workspace = workspace_id if on_postgres else workspace_id.hex
     moment = connection.ops.adapt_datetimefield_value(now)
     values = [
-        workspace, event.id, event.type, event.bundle_id, event.position, event.status, event.created_at, moment,
+        workspace, event.id, event.type, event.bundle_id, event.position, event.status, event.saved_account_id,
+        event.created_at, moment,
     ]  # fmt: skip
     # What happens to a video says nothing new of its bundle; everything else might.
     hurry = _HURRY.format(whole="" if event.type.startswith("video.") else ", hurry_whole = TRUE")

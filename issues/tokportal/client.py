@@ -14,7 +14,6 @@ import requests
 from requests_toolbelt import MultipartEncoder
 
 from issues.tokportal import constants as c
-from issues.tokportal.caller import Caller
 from issues.tokportal.errors import (
     NotFoundError,
     StorageRefusedError,
@@ -32,6 +31,7 @@ from issues.tokportal.payloads import (
     VideoPayload,
     WebhookPayload,
 )
+from issues.tokportal.service_calls import ServiceCalls
 from issues.tokportal.transport import UNCHANGED, SizedFile, SizedStream, new_session, send
 
 MAX_PAGES = 10_000
@@ -68,7 +68,7 @@ class Listing:
         return fresh
 
 
-class TokPortalClient(Caller):
+class TokPortalClient(ServiceCalls):
     """Typed calls to TokPortal for one API key, through one shared rate budget.
 
     `max_wait` is how many seconds a call may wait for its slot (and for a `Retry-After`) before it raises.

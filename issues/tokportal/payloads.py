@@ -25,6 +25,9 @@ def _text(value: object, limit: int = 20_000) -> str:
     return _storable(str(value))[:limit]
 
 
+plain_text = _text  # for service_payloads
+
+
 def _storable(text: str) -> str:
     """Without NUL and lone surrogates, which JSON allows and no database stores."""
     return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
@@ -358,6 +361,7 @@ class EventPayload:
     bundle_id: str = ""
     position: int | None = None
     status: str = ""
+    saved_account_id: str = ""
 
     @classmethod
     def parse(cls, data: object) -> Self:
@@ -373,4 +377,5 @@ class EventPayload:
             bundle_id=_text(about.get("bundle_id"), 128),
             position=position if position is not None and position > 0 else None,
             status=_text(about.get("status"), 64),
+            saved_account_id=_text(about.get("saved_account_id") or about.get("account_id"), 128),
         )
