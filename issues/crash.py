@@ -14,7 +14,7 @@ from django.conf import settings
 POINTS = (
     "submit.saved", "submit.committed",
     "fix.claimed", "fix.checked", "fix.sending", "fix.sent", "fix.accepted", "fix.read_back", "fix.succeeding",
-    "fix.finished",
+    "fix.finished", "fix.dates_wanted", "fix.dates_sending", "fix.dates_sent", "fix.dates_read",
     "upload.begun", "upload.presigned", "upload.stored", "upload.noted",
     "copy.fetched", "copy.stored",
 )  # fmt: skip

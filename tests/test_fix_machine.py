@@ -1,5 +1,6 @@
 """The whole life of a fix, in any order that a day may bring: whatever happens, one effect at most and nothing lost."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from issues import crash
 from issues.audit import Actor
 from issues.audit.verify import verify_team
 from issues.enums import FINISHED, UNFINISHED, FixState, IssueState, Origin
-from issues.fixes import bulk, lifecycle, rehost
+from issues.fixes import bulk, dates, lifecycle, rehost
 from issues.fixes.claims import claim_fix
 from issues.fixes.lifecycle import drive_fix
 from issues.fixes.submit import submit_links
@@ -49,7 +50,7 @@ class FixLife(RuleBasedStateMachine):
         self.sandbox, self.workspace, self.actor = (self.ground[name] for name in ("sandbox", "workspace", "actor"))
         self.patch = pytest.MonkeyPatch()
         self.at_point = None  # (name, what happens there)
-        for module in (lifecycle, rehost):
+        for module in (lifecycle, rehost, dates):
             self.patch.setattr(module, "crash_point", self._point)
         self.patch.setattr("issues.fixes.claims.crash_point", self._point)
         self.patch.setattr(lifecycle, "backoff_seconds", lambda attempt, **_: 0.0)
@@ -70,7 +71,11 @@ class FixLife(RuleBasedStateMachine):
     def _flag(self, comment):
         if not self._slot().download_issue:
             self.flags += 1
-        self.sandbox.control.flag(self.bundle_id, self.position, comment, video_url="https://gone.example.com/x.mp4")
+        planned = (timezone.now() + timedelta(days=4)).date().isoformat()
+        self.sandbox.control.flag(
+            self.bundle_id, self.position, comment, video_url="https://gone.example.com/x.mp4",
+            target_publish_date=planned, target_publish_end_date=planned,
+        )  # fmt: skip
 
     def _slot(self):
         return self.sandbox.world.bundles[self.bundle_id].videos[self.position - 1]
@@ -96,15 +101,17 @@ class FixLife(RuleBasedStateMachine):
 
     # --- People ----------------------------------------------------------------------------------------------
 
-    @rule(kind=st.sampled_from(["link", "again", "copy", "bad link", "dry run"]))
-    def somebody_submits(self, kind):
+    @rule(kind=st.sampled_from(["link", "again", "copy", "bad link", "dry run"]), keep_dates=st.booleans())
+    def somebody_submits(self, kind, keep_dates):
         issue = self.issue()
         try:
             if kind == "copy":
-                rehost.submit_copy(issue=issue, link=GOOD, actor=self.actor)
+                rehost.submit_copy(issue=issue, link=GOOD, actor=self.actor, keep_dates=keep_dates)
             else:
                 link = "https://gone.example.com/b.mp4" if kind == "bad link" else GOOD
-                submit_links(issue=issue, links=[link], actor=self.actor, dry_run=kind == "dry run")
+                submit_links(
+                    issue=issue, links=[link], actor=self.actor, dry_run=kind == "dry run", keep_dates=keep_dates
+                )
                 if kind == "again":  # a double click
                     submit_links(issue=issue, links=[link], actor=self.actor)
         except Refusal:
@@ -188,9 +195,9 @@ class FixLife(RuleBasedStateMachine):
         for field in ("lease_until", "next_try_at"):
             self.fixes().filter(**{f"{field}__isnull": False}).update(**{field: F(field) + by})
 
-    @rule(fault=st.sampled_from(FAULTS), method=st.sampled_from(["POST", "GET"]))
+    @rule(fault=st.sampled_from(FAULTS), method=st.sampled_from(["POST", "GET", "PATCH"]))
     def fault_is_injected(self, fault, method):
-        if method == "GET" and fault["kind"] in {"flag_stays", "fixed_meanwhile", "ignore_dry_run"}:
+        if method != "POST" and fault["kind"] in {"flag_stays", "fixed_meanwhile", "ignore_dry_run"}:
             method = "POST"
         path = f"/bundles/{self.bundle_id}/videos/{self.position}"
         self.sandbox.control.fault(method=method, path=path, **fault)
@@ -243,6 +250,15 @@ class FixLife(RuleBasedStateMachine):
             assert moving == (1 if issue.state == IssueState.FIXING else 0)
 
     @invariant()
+    def dates_are_set_only_after_an_effect_and_only_by_wish(self):
+        wished = {str(fix.pk): fix for fix in self.fixes().filter(keep_dates=True)}
+        for entry in self.sandbox.world.ledger:
+            if entry["kind"] == "patch" and (entry["bundle_id"], entry["position"]) == (self.bundle_id, self.position):
+                fix = wished[entry["idempotency_key"].removeprefix("tokdash-dates-").rsplit("-", 1)[0]]
+                assert fix.accepted_at
+                assert fix.dates_body == json.dumps(entry["body"])
+
+    @invariant()
     def what_succeeded_was_sent(self):
         sent = {entry["idempotency_key"] for entry in self.effects()}
         for fix in self.fixes().filter(state=FixState.SUCCEEDED, by_observation=False):
@@ -293,6 +309,8 @@ def test_the_life_of_a_fix(swept, workspace, actor, small_sandbox, settings):
     ends = set(Fix.objects.values_list("state", flat=True))
     assert ends >= {"succeeded", "rejected", "superseded", "cancelled"}
     assert small_sandbox.control.ledger("fix")
+    assert small_sandbox.control.ledger("patch")
+    assert Fix.objects.filter(dates_kept=True, keep_dates=True).exists()
 
 
 class _Endless(list):

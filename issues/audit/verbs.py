@@ -51,6 +51,7 @@ class Verb(TextChoices):
     FIX_SENT = "fix.sent", _("Fix sent")
     FIX_DELAYED = "fix.delayed", _("Fix delayed")
     FIX_ACCEPTED = "fix.accepted", _("Fix accepted")
+    FIX_RESTORING_DATES = "fix.restoring_dates", _("Planned dates being restored")
     FIX_SUCCEEDED = "fix.succeeded", _("Fix verified")
     FIX_REJECTED = "fix.rejected", _("Fix rejected")
     FIX_SUPERSEDED = "fix.superseded", _("Fix superseded")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from issues.crash import crash_point
@@ -35,11 +35,15 @@ def claim_fix(fix_id: UUID | str) -> Claim | None:
     """Take the fix if it is due and free, else `None`."""
     now = timezone.now()
     free = Q(lease_until=None) | Q(lease_until__lt=now)
-    taken = Fix.objects.filter(free, pk=fix_id, state__in=DRIVEN, next_try_at__lte=now).update(
-        fence=F("fence") + 1, lease_until=now + timedelta(seconds=LEASE_SECONDS)
-    )
-    if not taken:
+    due = Fix.objects.filter(free, pk=fix_id, state__in=DRIVEN, next_try_at__lte=now)
+    former = due.values_list("fence", flat=True).first()
+    if former is None:
+        return None
+    fence = former + 1
+    if not due.filter(fence=former).update(fence=fence, lease_until=now + timedelta(seconds=LEASE_SECONDS)):
         return None
     crash_point("fix.claimed", fix_id)
-    fix = Fix.objects.select_related("issue__video__bundle", "issue__workspace", "actor").get(pk=fix_id)
-    return Claim(fix, fix.fence, outcome_open=fix.state == FixState.SENDING)
+    # By its own number: whoever slept here until the lease was over must not take the next worker's for its own.
+    found = Fix.objects.select_related("issue__video__bundle", "issue__workspace", "actor")
+    fix = found.filter(pk=fix_id, fence=fence).first()
+    return Claim(fix, fence, outcome_open=fix.state == FixState.SENDING) if fix else None

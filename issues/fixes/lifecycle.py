@@ -8,23 +8,36 @@ again under the same key.
 
 import logging
 import random
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
-from issues.audit import Actor, Changes
+from issues.audit import Changes
 from issues.crash import crash_point
 from issues.enums import CAROUSEL_KINDS, FixKind, FixState
 from issues.fixes.carousels import check_count_before_sending
 from issues.fixes.claims import LEASE_SECONDS, Claim, claim_fix
+from issues.fixes.dates import (
+    DATES_UNKNOWN,
+    DateKeeper,
+    DatesOutcome,
+    Seen,
+    TryAgain,
+    begin_restoring,
+    mirror_outcome,
+    must_restore,
+    planned_now,
+    success_of,
+)
+from issues.fixes.held import HeldFix
 from issues.fixes.link_gate import copy_is_missing, look_before_sending, lost_image
-from issues.fixes.moves import move
+from issues.fixes.outcomes import told_details
 from issues.fixes.rehost import copy_to_store
 from issues.leases import LeaseKeeper
-from issues.link_checks.masking import mask_secrets, shown_url
+from issues.link_checks.masking import mask_secrets
 from issues.models import Fix, Workspace
 from issues.problems import LeaseLostError, Refusal
 from issues.sealed import SealError
@@ -42,13 +55,13 @@ from issues.tokportal.errors import (
     TokPortalError,
     UnreadableAnswerError,
 )
-from issues.tokportal.payloads import FixAnswer, VideoPayload
 
 logger = logging.getLogger(__name__)
 
 MAX_SENDS = 4  # with an open outcome, then a person decides
 MAX_WAITS = 8  # without a connection
 MAX_VERIFY_TRIES = 6
+MOST_DATES_PAUSE = 60.0  # seconds, whatever TokPortal asks for
 MAX_COPIES = 4  # tries to bring a file into TokPortal's store
 GIVE_UP_AFTER = timedelta(hours=24)
 WAIT_FOR_FIRST_SEND = timedelta(minutes=30)
@@ -74,38 +87,15 @@ def backoff_seconds(attempt: int, *, base: float = 2.0, most: float = 3600.0) ->
     return random.uniform(base / 2, min(most, base * 2**attempt))  # noqa: S311 - jitter, not a secret
 
 
-# What is kept of an error's details: what decides the sentence, and what TokPortal's support asks for.
-_TOLD_DETAILS = ("reason", "account_id", "earliest_allowed", "required", "available", "missing")
-
-
-def _told_details(error: TokPortalError) -> dict[str, Any]:
-    """Plain values of the error's details, kept short."""
-    found = {name: error.details.get(name) for name in _TOLD_DETAILS}
-    return {
-        name: value[:200] if isinstance(value, str) else value
-        for name, value in found.items()
-        if isinstance(value, str | int | float) and not isinstance(value, bool)
-    }
-
-
-class _Driver:
+class _Driver(HeldFix):
     """One claim, from here to where it can go."""
 
     def __init__(self, claim: Claim) -> None:
-        self.fix, self.fence = claim.fix, claim.fence
+        super().__init__(claim)
         self.outcome_open = claim.outcome_open
         self.workspace = self.fix.issue.workspace
         self.bundle_id = self.fix.issue.video.bundle.tokportal_id
         self.position = self.fix.issue.video.position
-        self.lease: LeaseKeeper | None = None
-        # The machine's steps are its own, done for whoever submitted the fix, under the same request id.
-        person = self.fix.actor_name.split(" <")[0]
-        self.actor = Actor(
-            name=f"TokDash, for {person}"[:160],
-            origin=Actor.system().origin,
-            user=self.fix.actor,
-            request_id=self.fix.request_id,
-        )
 
     def renew(self) -> bool:
         until = timezone.now() + timedelta(seconds=LEASE_SECONDS)
@@ -118,12 +108,15 @@ class _Driver:
             with open_client(self.workspace, Lane.FIX, for_fixing=True) as client:
                 self._run(client)
         except Refusal as error:
-            self._move(FixState.REJECTED, code=error.code)
+            self._stop(error.code)
         except SealError:
             logger.exception("the key of workspace %s cannot be opened", self.workspace.pk)
-            self._move(FixState.REJECTED, code="SEALED")
+            self._stop("SEALED")
 
     def _run(self, client: TokPortalClient) -> None:
+        if self.fix.dates_body:  # verified before: only the dates are left
+            self._restore_dates(client)
+            return
         if self.fix.state == FixState.VERIFYING:
             self._verify(client)
             return
@@ -145,6 +138,8 @@ class _Driver:
                 self._move(FixState.REJECTED, code=f"LINK_{verdict.code.upper()}")
                 return False
             check_count_before_sending(self.fix, client)
+            if self.fix.keep_dates:
+                self._update(**planned_now(self.fix, client))
         if self.fix.kind != FixKind.REHOST or self.fix.request_body:
             return True
         if self.fix.state == FixState.QUEUED:
@@ -175,7 +170,7 @@ class _Driver:
             self._read_failed(UnreadableAnswerError("nothing is said about the flag"))
             return False
         if not video.download_issue:
-            self._accept(video=video, request_id="", by_observation=True, asked_at=asked_at)
+            self._accept_observed(client, Seen(video, asked_at))
             return False
         if self.fix.tries >= MAX_SENDS:
             self._move(FixState.NEEDS_HUMAN, code="OUTCOME_UNKNOWN")
@@ -212,14 +207,14 @@ class _Driver:
             to, code = (FixState.CANCELLED, "DRY_RUN_OK") if self.fix.dry_run else (FixState.NEEDS_HUMAN, "DRY_RUN")
             self._move(to, code=code, tokportal_request_id=answer.request_id)
             return
-        self._accepted(answer)
+        self._accept(answer.request_id)
 
-    def _accepted(self, answer: FixAnswer) -> None:
-        self._accept(video=answer.video, request_id=answer.request_id, by_observation=False, asked_at=None)
+    def _accept_observed(self, client: TokPortalClient, seen: Seen, request_id: str = "") -> None:
+        """The answer was lost, and the read-back shows the effect."""
+        self._accept(request_id, by_observation=True)
+        self._verified(client, seen)
 
-    def _accept(
-        self, *, video: VideoPayload | None, request_id: str, by_observation: bool, asked_at: datetime | None
-    ) -> None:
+    def _accept(self, request_id: str, *, by_observation: bool = False) -> None:
         changes: Changes = {"by_observation": [None, True]} if by_observation else {}
         self._move(
             FixState.VERIFYING,
@@ -230,8 +225,6 @@ class _Driver:
             code="",
         )
         crash_point("fix.accepted", self.fix.pk)
-        if by_observation and video is not None and asked_at is not None:
-            self._succeed(video, asked_at)
 
     def _verify(self, client: TokPortalClient) -> None:
         """Read the video back: fixed means that the flag is gone."""
@@ -245,7 +238,7 @@ class _Driver:
             self._verify_failed(UnreadableAnswerError("nothing is said about the flag"))
             return
         if not video.download_issue:
-            self._check_copy(video, asked_at)
+            self._check_copy(client, Seen(video, asked_at))
             return
         tries = self.fix.verify_tries + 1
         if tries >= MAX_VERIFY_TRIES:
@@ -253,16 +246,17 @@ class _Driver:
         else:
             self._come_back(min(0.5 * 2**tries, 15.0), verify_tries=tries)
 
-    def _check_copy(self, video: VideoPayload, asked_at: datetime) -> None:
+    def _check_copy(self, client: TokPortalClient, seen: Seen) -> None:
         """The flag is gone; where TokPortal's copy can be asked, it must be there, too."""
         crash_point("fix.read_back", self.fix.pk)
+        video = seen.video
         details: dict[str, Any] = {}
         missing = copy_is_missing(video.video_url) if "video_url" in video.told else ""
         if self.fix.kind in CAROUSEL_KINDS and "carousel_images" in video.told:
             details["image"], missing = lost_image(video, self.workspace.storage_prefix)
         tries = self.fix.verify_tries + 1
         if not missing:
-            self._succeed(video, asked_at)
+            self._verified(client, seen)
         elif tries >= MAX_VERIFY_TRIES:
             self._move(
                 FixState.NEEDS_HUMAN,
@@ -273,29 +267,35 @@ class _Driver:
         else:
             self._come_back(min(0.5 * 2**tries, 15.0), verify_tries=tries)
 
-    def _succeed(self, payload: VideoPayload, asked_at: datetime) -> None:
+    def _verified(self, client: TokPortalClient, seen: Seen) -> None:
+        """The fix has worked. If it moved the video away from dates that somebody wants to keep, they come back."""
+        self._check_lease()
+        if must_restore(self.fix, seen.video):
+            begin_restoring(self.fix, seen, fence=self.fence, actor=self.actor)
+            self._restore_dates(client)
+        else:
+            self._succeed(DatesOutcome(seen))
+
+    def _restore_dates(self, client: TokPortalClient) -> None:
+        found = DateKeeper(self.fix, client, self._note_date_try).run()
+        if isinstance(found, TryAgain):
+            pause = backoff_seconds(self.fix.dates_tries, base=0.5, most=30.0)
+            self._come_back(max(pause, min(found.after, MOST_DATES_PAUSE)))
+        else:
+            self._succeed(found)
+
+    def _note_date_try(self, body: str) -> None:
+        self._check_lease()
+        self._update(dates_body=body, dates_tries=self.fix.dates_tries + 1)
+
+    def _succeed(self, dates: DatesOutcome) -> None:
         """Verified: fix, issue, mirror and history in one transaction."""
         self._check_lease()
         with transaction.atomic():
             video = mirror.lock_video(self.fix.issue.video_id)
-            mirror.mirror_video(video, payload, asked_at=asked_at)
-            video.changed_here_at = asked_at
-            video.save(update_fields=["changed_here_at"])
-            changes: Changes = {
-                "target_publish_date": [self.fix.date_before or None, video.target_publish_date or None],
-                "target_publish_end_date": [self.fix.end_date_before or None, video.target_publish_end_date or None],
-                "links": [
-                    [shown_url(link) for link in self.fix.issue.links],
-                    [shown_url(link) for link in video.links],
-                ],
-            }
-            self._move(
-                FixState.SUCCEEDED,
-                changes=changes,
-                video_url=video.video_url,
-                target_publish_date=video.target_publish_date,
-                target_publish_end_date=video.target_publish_end_date,
-            )
+            mirror_outcome(self.fix, video, dates)
+            fields, changes = success_of(self.fix, video, dates)
+            self._move(FixState.SUCCEEDED, changes=changes, **fields)
             crash_point("fix.succeeding", self.fix.pk)
         crash_point("fix.finished", self.fix.pk)
 
@@ -344,7 +344,7 @@ class _Driver:
                 refuse = refuse_write_key if self.workspace.write_key_fingerprint else refuse_key
                 refuse(workspace=self.workspace, code=error.code, actor=self.actor)
             message = mask_secrets(error.message)[:300]
-            details = {"status": error.status, "message": message, **_told_details(error)}
+            details = {"status": error.status, "message": message, **told_details(error)}
             self._move(FixState.REJECTED, code=error.code, code_details=details, **about)
 
     def _requeue(self, seconds: float, earlier_open: bool, **fields: Any) -> None:
@@ -371,7 +371,7 @@ class _Driver:
             # TokPortal contradicts itself; a person looks.
             self._move(FixState.NEEDS_HUMAN, code="FLAG_STILL_SET", tokportal_request_id=error.request_id)
         elif earlier_open:
-            self._accept(video=video, request_id=error.request_id, by_observation=True, asked_at=asked_at)
+            self._accept_observed(client, Seen(video, asked_at), error.request_id)
         else:
             with transaction.atomic():
                 row = mirror.lock_video(self.fix.issue.video_id)
@@ -395,25 +395,11 @@ class _Driver:
                 max(backoff_seconds(tries, base=1.0, most=120.0), error.retry_after or 0), verify_tries=tries
             )
 
-    # --- Writing -------------------------------------------------------------------------------------------
-
-    def _check_lease(self) -> None:
-        if self.lease is not None:
-            self.lease.check()
-
-    def _move(self, to: FixState, *, changes: Changes | None = None, **fields: Any) -> None:
-        issue = self.fix.issue
-        self.fix = move(self.fix.pk, to, actor=self.actor, fence=self.fence, changes=changes, **fields)
-        issue.state = self.fix.issue.state
-        self.fix.issue = issue
-
-    def _update(self, **fields: object) -> None:
-        """Write fields without a move, while the row is ours."""
-        if not Fix.objects.filter(pk=self.fix.pk, fence=self.fence).update(**fields):
-            raise LeaseLostError
-        for name, value in fields.items():
-            setattr(self.fix, name, value)
-
-    def _come_back(self, seconds: float, **fields: object) -> None:
-        """Give the lease back and be due again later."""
-        self._update(next_try_at=timezone.now() + timedelta(seconds=seconds), lease_until=None, **fields)
+    def _stop(self, code: str) -> None:
+        """Nothing can be asked or sent. What was accepted already is never called refused."""
+        if self.fix.dates_body:
+            self._succeed(DatesOutcome(code=DATES_UNKNOWN))
+        elif self.fix.state == FixState.VERIFYING:
+            self._move(FixState.NEEDS_HUMAN, code=code)
+        else:
+            self._move(FixState.REJECTED, code=code)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_noop as _
 from issues.link_checks.catalogue import CATALOGUE
 from issues.tokportal import constants as c
 from issues.tokportal.blocked import BlockedBy, blocked_by, shown_reason
+from issues.tokportal.errors import TokPortalError
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,3 +233,17 @@ def outcome_of_fix(code: str, code_details: Mapping[str, Any]) -> Outcome:
     """The same from what a fix keeps of TokPortal's answer."""
     status = code_details.get("status", 0)
     return outcome_of(code, status if isinstance(status, int) else 0, code_details)
+
+
+# What is kept of an error's details: what decides the sentence, and what TokPortal's support asks for.
+_TOLD_DETAILS = ("reason", "account_id", "earliest_allowed", "required", "available", "missing")
+
+
+def told_details(error: TokPortalError) -> dict[str, Any]:
+    """Plain values of the error's details, kept short."""
+    found = {name: error.details.get(name) for name in _TOLD_DETAILS}
+    return {
+        name: value[:200] if isinstance(value, str) else value
+        for name, value in found.items()
+        if isinstance(value, str | int | float) and not isinstance(value, bool)
+    }

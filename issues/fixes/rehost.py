@@ -31,7 +31,7 @@ FETCH_SECONDS = 15 * 60.0
 CHUNK = 256 * 1024
 
 
-def submit_copy(*, issue: Issue, link: str, actor: Actor) -> Fix:
+def submit_copy(*, issue: Issue, link: str, actor: Actor, keep_dates: bool = False) -> Fix:
     """A fix that copies `link` to TokPortal's store first. Raises Refusal where the slot or the link forbids it."""
     if FixKind.URL not in repair_kinds(issue.video):
         raise Refusal(
@@ -41,7 +41,7 @@ def submit_copy(*, issue: Issue, link: str, actor: Actor) -> Fix:
     refuse_bad_links(issue.video, [cleaned])
     return create_fix(
         issue=issue, kind=FixKind.REHOST, actor=actor, body="", typed=[cleaned], state=FixState.QUEUED,
-        next_try_at=timezone.now(),
+        next_try_at=timezone.now(), keep_dates=keep_dates,
     )  # fmt: skip
 
 

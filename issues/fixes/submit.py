@@ -157,6 +157,7 @@ def create_fix(*, issue: Issue, kind: FixKind, actor: Actor, body: str, typed: S
             "kind": [None, kind.value],
             **({"unchecked": [None, True]} if fix.unchecked else {}),
             **({"dry_run": [None, True]} if fix.dry_run else {}),
+            **({"keep_dates": [None, True]} if fix.keep_dates else {}),
             **({"prepared": [None, True]} if fix.prepared_id else {}),
             **({"fewer_images": [None, True]} if fix.fewer_than else {}),
             "links": [[shown_url(link) for link in current.links], [shown_url(link) for link in typed] or None],

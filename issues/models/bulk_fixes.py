@@ -22,6 +22,7 @@ class BulkFix(models.Model):
     notes = models.JSONField(default=list, db_default=[])  # sentences: how a table was read, and what was left out
     created_at = models.DateTimeField(auto_now_add=True)
     starts_at = models.DateTimeField(null=True, blank=True)  # when the countdown ends
+    keep_dates = models.BooleanField(default=False, db_default=False)  # of rows that would be posted earlier
     undone_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -9,6 +9,7 @@ from django.db.models import Q
 from issues.enums import DRIVEN, FINISHED, NOT_SENT_YET, UNFINISHED, FixKind, FixState, MediaKind, MediaState
 from issues.models.issues import Issue
 from issues.models.teams import Team
+from issues.tokportal.days import PublishWindow
 
 
 class Fix(models.Model):
@@ -56,6 +57,14 @@ class Fix(models.Model):
     target_publish_date = models.CharField(max_length=64, blank=True)
     target_publish_end_date = models.CharField(max_length=64, blank=True)
 
+    # The planned dates, brought back after a fix that posts earlier (see fixes/dates.py).
+    keep_dates = models.BooleanField(default=False, db_default=False)
+    dates_body = models.TextField(blank=True, default="", db_default="")  # the exact PATCH; empty: none is needed
+    dates_tries = models.PositiveIntegerField(default=0, db_default=0)
+    dates_kept = models.BooleanField(default=False, db_default=False)  # the planned dates hold at the end
+    dates_code = models.CharField(max_length=80, blank=True, default="", db_default="")  # why they do not
+    dates_details = models.JSONField(null=True, blank=True)  # what TokPortal says beside that code
+
     created_at = models.DateTimeField(auto_now_add=True)
     first_sent_at = models.DateTimeField(null=True, blank=True)
     accepted_at = models.DateTimeField(null=True, blank=True)
@@ -92,6 +101,21 @@ class Fix(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} for {self.issue_id}"
+
+    @property
+    def dates_earliest(self) -> str:
+        """The earliest date that TokPortal allows, as it says it."""
+        return str((self.dates_details or {}).get("earliest_allowed") or "")
+
+    @property
+    def planned_window(self) -> PublishWindow:
+        """The publish days before the fix."""
+        return PublishWindow.parse(self.date_before, self.end_date_before)
+
+    @property
+    def window(self) -> PublishWindow:
+        """The publish days that hold after the fix."""
+        return PublishWindow.parse(self.target_publish_date, self.target_publish_end_date)
 
     @property
     def is_unfinished(self) -> bool:

@@ -44,6 +44,7 @@ class PreparedFix(models.Model):
     actor = models.ForeignKey("issues.User", models.SET_NULL, null=True, related_name="+")
     actor_name = models.CharField(max_length=160)
     request_id = models.CharField(max_length=64, blank=True)
+    keep_dates = models.BooleanField(null=True, blank=True)  # null: as the team does it
     created_at = models.DateTimeField(auto_now_add=True)
     used_at = models.DateTimeField(null=True, blank=True)
     withdrawn_at = models.DateTimeField(null=True, blank=True)

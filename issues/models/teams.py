@@ -20,6 +20,8 @@ class Team(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     requires_two_factor = models.BooleanField(default=False)
     history_days = models.PositiveIntegerField(null=True)  # how long events are kept; None: for ever
+    # Whether people are offered to keep the planned dates, with the box ticked, where a fix would post earlier.
+    keeps_dates = models.BooleanField(default=True, db_default=True)
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="teams")
 
     class Meta:

@@ -15,6 +15,7 @@ from issues.audit.personal import People, people_of
 from issues.enums import Origin
 from issues.fixes.outcomes import outcome_of
 from issues.models import AuditEvent
+from issues.queries import date_lines
 from issues.wording import hour_text, in_words, publish_text
 
 
@@ -63,6 +64,7 @@ _ICONS = {
     Verb.FIX_UPLOADED: ("upload", "person"),
     Verb.FIX_SENT: ("send", ""),
     Verb.FIX_ACCEPTED: ("check", ""),
+    Verb.FIX_RESTORING_DATES: ("calendar", ""),
     Verb.FIX_SUCCEEDED: ("circle-check", "good"),
     Verb.FIX_REJECTED: ("alert-triangle", "bad"),
     Verb.FIX_NEEDS_HUMAN: ("alert-triangle", "bad"),
@@ -150,6 +152,10 @@ _FIELD_NAMES = {
     "base_url": _("base url"),
     "by": _("by"),
     "comment": _("comment"),
+    "dates_code": _("answer about the dates"),
+    "dates_earliest": _("earliest date"),
+    "dates_kept": _("planned dates kept"),
+    "dates_reason": _("reason"),
     "days": _("days"),
     "deadline": _("deadline"),
     "dry_run": _("dry run"),
@@ -163,6 +169,8 @@ _FIELD_NAMES = {
     "first_kept": _("first kept"),
     "fixes": _("fixes"),
     "format": _("format"),
+    "keep_dates": _("keep the planned dates"),
+    "keeps_dates": _("keep the planned dates"),
     "kind": _("kind"),
     "lines": _("lines"),
     "links": _("links"),
@@ -251,10 +259,9 @@ Said = tuple[str, dict[str, Any]]
 def _special(verb: Verb, event: Told) -> Said | None:
     """Sentences that depend on what changed; `None` for those that are always the same."""
     if verb == Verb.FIX_SUCCEEDED:
-        dates = [publish_text(str(_after(event, name) or "")) for name in _PUBLISH_DATES]
-        return _("read the video back: the flag is gone, publish dates are {start} to {end}"), dict(
-            zip(("start", "end"), dates, strict=True)
-        )
+        return date_lines.of_success(event.changes)
+    if verb == Verb.FIX_RESTORING_DATES:
+        return date_lines.of_restoring(event.changes)
     if verb in _WITH_VALUES:
         pattern, fields = _WITH_VALUES[verb]
         return pattern, {field: _after(event, field) for field in fields}
@@ -334,8 +341,7 @@ def _of_doubt(record: str) -> Said:
     return pattern, {"number": found[1], "reason": in_words(found[2])}
 
 
-_PUBLISH_DATES = ("target_publish_date", "target_publish_end_date")
-_DAYS = {*_PUBLISH_DATES, "deadline"}
+_DAYS = {*date_lines.DATE_FIELDS, "deadline", "dates_earliest"}
 _WITH_VALUES = {
     Verb.HISTORY_CUT: (
         _("let go of the events before number {first_kept}: the team keeps {days} days"),

@@ -3,13 +3,14 @@
 | call | effect |
 |---|---|
 | `GET /_sandbox/state` | settings, bundles with their videos, webhook deliveries |
-| `GET /_sandbox/ledger?kind=fix` | the effects so far: fix, put, presign, replay, throttled |
+| `GET /_sandbox/ledger?kind=fix` | the effects so far: fix, patch, put, presign, replay, throttled |
 | `POST /_sandbox/flag` `{bundle_id, position, comment, ...}` | flag a video; further fields are set on it |
 | `POST /_sandbox/clear` `{bundle_id, position}` | take the flag back |
 | `POST /_sandbox/bundle` `{bundle_id, remove?, ...}` | change a bundle's fields, or remove it |
 | `POST /_sandbox/faults` `{kind, ...}` / `DELETE` | inject a fault (see faults.py) / remove all |
 | `POST /_sandbox/keys` `{key, owner?, scopes?, revoked?}` | add or change a key |
 | `POST /_sandbox/settings` `{latency?, fix_seconds?, rate?, clock_offset?, store_speed?}` | s, s, 1/min, s, bytes/s |
+| ... `{lead_days?}` | how many days ahead a window must begin that is set by `PATCH` |
 | ... `{carousel_form?, image_objects?, takes_story_videos?}` | how images are told; whether stories take a video |
 | ... `{api_version?, api_stability?}` | what every response says of the API |
 | ... `{credits?, capacity_cooldown?, deliveries_tell_payload?}` | the agency's; s (publishing only); in the list |
@@ -105,6 +106,8 @@ def _change(app: Any, name: str, method: str, body: dict[str, Any]) -> Any:
             world.credits[OWNER] = float(body["credits"])
         if "rate" in body:
             world.rate = int(body["rate"])
+        if "lead_days" in body:
+            world.lead_days = int(body["lead_days"])
     elif name == "refuse":
         threading.Thread(target=app.refuse_connections, args=(float(body["seconds"]),), daemon=True).start()
     elif name == "account":

@@ -24,6 +24,7 @@ after the effect (the request is acted on)
   shift_listing   by: entries move between pages
   flag_stays      (fix) 200, but the flag is still set afterwards
   ignore_dry_run  (fix) a dry run is a real write
+  dates_ignored   (PATCH of a slot) 200, but the dates are as before
 uploads
   presign_expired, presign_wrong_type   the URL handed out will be refused
   short_object    the store keeps fewer bytes than it got
@@ -42,7 +43,15 @@ ANSWER = frozenset(
      "total_pages", "shift_listing"}
 )  # fmt: skip
 INSIDE = frozenset(
-    {"flag_stays", "ignore_dry_run", "presign_expired", "presign_wrong_type", "short_object", "cors_refused"}
+    {
+        "flag_stays",
+        "ignore_dry_run",
+        "dates_ignored",
+        "presign_expired",
+        "presign_wrong_type",
+        "short_object",
+        "cors_refused",
+    }
 )
 KINDS = BEFORE | ANSWER | INSIDE
 

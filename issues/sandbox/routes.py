@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
-from issues.sandbox import calls, coverage, endpoints, slots, uploads
+from issues.sandbox import calls, coverage, endpoints, slots, uploads, windows
 from issues.sandbox.calls import Call
 from issues.sandbox.http import Handler
 from issues.sandbox.world import ApiFailure
@@ -20,6 +20,7 @@ ROUTES: tuple[tuple[str, re.Pattern[str], Route], ...] = tuple(
         ("GET", "/bundles/([^/]+)/videos", calls.list_videos),
         ("GET", r"/bundles/([^/]+)/videos/(-?\d+)", calls.get_video),
         ("POST", r"/bundles/([^/]+)/videos/(-?\d+)/fix-download", calls.fix_download),
+        ("PATCH", r"/bundles/([^/]+)/videos/(-?\d+)", windows.patch_video),
         ("PUT", r"/bundles/([^/]+)/videos/(-?\d+)", slots.configure),
         ("POST", "/upload/video", uploads.presign),
         ("POST", "/upload/image", uploads.presign),

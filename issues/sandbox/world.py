@@ -158,6 +158,7 @@ class World:
         self.carousel_form = ""  # of fixed carousels: "paths", "urls", "mixed"; empty: as data.form_of says
         self.image_objects = False  # images of carousels are told as objects
         self.takes_story_videos = True  # whether a fix may give a story another video
+        self.lead_days = 2  # how far ahead a window must begin that is set by PATCH
         self.clock_offset = 0.0  # seconds by which TokPortal's clock is off
 
     # --- Keys and the bucket -------------------------------------------------------------------------------

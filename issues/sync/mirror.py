@@ -318,6 +318,19 @@ def _copy(payload: BundlePayload | VideoPayload, row: Bundle | Video, fields: It
     return changed
 
 
+def look_again(video: Video) -> None:
+    """The bundle's last answer may have said what could not be acted on then: it is read once more, and soon."""
+    Bundle.objects.filter(pk=video.bundle_id).update(answer_digest="", hurry_at=timezone.now())
+
+
+def mirror_dates(video: Video, payload: VideoPayload) -> None:
+    """Copy the publish dates alone: for a slot whose flag was raised again, which is the next look's business."""
+    changed = _copy(payload, video, _DATE_FIELDS)
+    video.deadline = video.window.deadline
+    video.save(update_fields=[*changed, "deadline"])
+    look_again(video)
+
+
 def _upsert(
     bundle: Bundle, known: dict[int, Video], payloads: Sequence[VideoPayload], asked_at: datetime
 ) -> tuple[list[Video], list[tuple[Video, list[str]]], list[Video], list[Video]]:

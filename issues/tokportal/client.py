@@ -182,6 +182,18 @@ class TokPortalClient(ServiceCalls):
             request_id=answer.headers.get(c.TOKPORTAL_REQUEST_ID_HEADER, "")[:128],
         )
 
+    def patch_video(self, bundle_id: str, position: int, body: bytes, *, idempotency_key: str) -> None:
+        """`PATCH` of a slot with exactly the bytes of `body`; sent once, never repeated from here.
+
+        An answer that is not TokPortal's raises UnreadableAnswerError: the outcome is unknown. What holds afterwards is
+        for a read-back to tell.
+        """
+        headers = {c.IDEMPOTENCY_HEADER: idempotency_key, "Content-Type": "application/json"}
+        path = f"/bundles/{quote(bundle_id, safe='')}/videos/{int(position)}"
+        answer = self._call("PATCH", path, data=body, headers=headers)
+        if not isinstance(answer.body, dict) or "data" not in answer.body:
+            raise UnreadableAnswerError("not TokPortal's form", status=answer.status)
+
     # --- Uploads -------------------------------------------------------------------------------------------
 
     def presign_video(self, *, filename: str, bundle_id: str, content_type: str = "") -> PresignedUpload:

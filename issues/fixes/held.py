@@ -1,0 +1,51 @@
+"""A fix that a worker holds: every write checks that it is still the worker's."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from issues.audit import Actor, Changes
+from issues.enums import FixState
+from issues.fixes.claims import Claim
+from issues.fixes.moves import move
+from issues.leases import LeaseKeeper
+from issues.models import Fix
+from issues.problems import LeaseLostError
+
+
+class HeldFix:
+    """The claimed row, and the ways to write to it."""
+
+    def __init__(self, claim: Claim) -> None:
+        self.fix, self.fence = claim.fix, claim.fence
+        self.lease: LeaseKeeper | None = None
+        # The machine's steps are its own, done for whoever submitted the fix, under the same request id.
+        person = self.fix.actor_name.split(" <")[0]
+        self.actor = Actor(
+            name=f"TokDash, for {person}"[:160],
+            origin=Actor.system().origin,
+            user=self.fix.actor,
+            request_id=self.fix.request_id,
+        )
+
+    def _check_lease(self) -> None:
+        if self.lease is not None:
+            self.lease.check()
+
+    def _move(self, to: FixState, *, changes: Changes | None = None, **fields: Any) -> None:
+        issue = self.fix.issue
+        self.fix = move(self.fix.pk, to, actor=self.actor, fence=self.fence, changes=changes, **fields)
+        issue.state = self.fix.issue.state
+        self.fix.issue = issue
+
+    def _update(self, **fields: object) -> None:
+        """Write fields without a move, while the row is ours."""
+        if fields and not Fix.objects.filter(pk=self.fix.pk, fence=self.fence).update(**fields):
+            raise LeaseLostError
+        for name, value in fields.items():
+            setattr(self.fix, name, value)
+
+    def _come_back(self, seconds: float, **fields: object) -> None:
+        """Give the lease back and be due again later."""
+        self._update(next_try_at=timezone.now() + timedelta(seconds=seconds), lease_until=None, **fields)
