@@ -118,7 +118,8 @@ def _open_issues(bundle: Bundle, videos: Sequence[Video], asked_at: datetime, *,
 def _judge(issue: Issue, video: Video, now: datetime, *, is_same: bool) -> None:
     """By the address; where the same links were looked at before, that look stands unless the address is worse."""
     verdict = judge_links(issue.links, video_type=video.media_type, needed_until=issue.deadline, now=now)
-    if is_same and video.link_checked_at and not verdict.is_bad:
+    # A private address that was opened is the store of a sandbox, or of a TokPortal in our own network.
+    if is_same and video.link_checked_at and (not verdict.is_bad or verdict.code == "private_address"):
         issue.verdict, issue.verdict_class = video.link_verdict, video.link_class
         return  # and the host that it blamed
     issue.verdict, issue.verdict_class = verdict.code, verdict.cls.value
