@@ -162,7 +162,9 @@ def create_fix(*, issue: Issue, kind: FixKind, actor: Actor, body: str, typed: S
             **({"fewer_images": [None, True]} if fix.fewer_than else {}),
             "links": [[shown_url(link) for link in current.links], [shown_url(link) for link in typed] or None],
         }
-        if actor.user and current.claimed_by_id in {None, actor.user.pk}:
+        # Nobody has opened the issues of a bulk or prepared fix, so nobody is working on them.
+        is_by_hand = fix.bulk_id is None and fix.prepared_id is None
+        if is_by_hand and actor.user and current.claimed_by_id in {None, actor.user.pk}:
             current.claimed_by, current.claimed_at = actor.user, timezone.now()
             current.save(update_fields=["claimed_by", "claimed_at"])
         record(current.team_id, actor, [Event.about_issue(Verb.FIX_SUBMITTED, current, changes, fix_id=fix.pk)])

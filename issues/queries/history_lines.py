@@ -212,7 +212,12 @@ def _field_name(name: str) -> str:
 
 
 def _value(name: str, value: Any) -> str:
-    return publish_text(value) if name in _DAYS and value and isinstance(value, str) else _text(value)
+    """A value of a field: days as days, the code of an outcome in words, the rest as it is."""
+    if not value or not isinstance(value, str):
+        return _text(value)
+    if name == "code":
+        return outcome_of(value).say
+    return publish_text(value) if name in _DAYS else _text(value)
 
 
 def _text(value: Any) -> str:

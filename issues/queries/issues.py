@@ -54,6 +54,12 @@ class IssueStory:
         return len(self.links) - len(self.bad_links)
 
 
+def latest_fix(issue: Issue) -> Fix | None:
+    """The latest attempt; not one that was taken back with its bulk fix, of which nothing is left."""
+    undone = {"state": FixState.CANCELLED, "code": "UNDONE"}
+    return issue.fixes.exclude(**undone).order_by("-created_at").first()
+
+
 def read_issue(membership: Membership, issue: Issue, filters: IssueFilters) -> IssueStory:
     """The issue with both voices, its latest fix, and the story of its video, oldest first."""
     video = issue.video
@@ -87,7 +93,7 @@ def read_issue(membership: Membership, issue: Issue, filters: IssueFilters) -> I
         looking=bool(video.link_due_at and video.link_due_at <= timezone.now() + timedelta(minutes=3))
         and issue.is_unresolved,
         about_content=is_about_content(issue.comment),
-        fix=issue.fixes.order_by("-created_at").first(),
+        fix=latest_fix(issue),
         story=read_events(list(events[:200])),
         next_issue=following_issue(membership, filters, issue),
         tomorrow=(today + timedelta(days=1)).isoformat(),

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 
 from issues.access import load_membership
 from issues.models import AuditHead
+from issues.queries.freshness import freshness_of
 from issues.queries.insights import PERIODS, TABLES, InsightFilters, Insights, read_insights, table_of, workspaces_of
 from issues.views.chrome import MemberRequest, render_page
 
@@ -57,6 +58,7 @@ def insights(request: MemberRequest, team_slug: str) -> HttpResponse:
     request.membership = load_membership(request.user, team_slug)
     context = _context(request, InsightFilters.parse(request.GET))
     context["workspaces"] = workspaces_of(request.membership.team)
+    context["watching"] = freshness_of(request.membership.team).status
     return render_page(request, "insights/page.html", context)
 
 
@@ -67,6 +69,7 @@ def insights_report(request: MemberRequest, team_slug: str) -> HttpResponse:
     request.membership = load_membership(request.user, team_slug)
     context = _context(request, InsightFilters.parse(request.GET))
     context["made"] = timezone.now()
+    context["watching"] = freshness_of(request.membership.team).status
     context["head"] = AuditHead.objects.get(team=request.membership.team)
     return render_page(request, "insights/report.html", context)
 

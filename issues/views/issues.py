@@ -20,7 +20,7 @@ from issues.forms import LinksForm, number_of
 from issues.models import Fix, Issue
 from issues.problems import Refusal
 from issues.queries.filters import IssueFilters
-from issues.queries.issues import IssueStory, read_issue, steps_of
+from issues.queries.issues import IssueStory, latest_fix, read_issue, steps_of
 from issues.queries.queue import editors_of
 from issues.triage.notes import handle_of, people_to_call
 from issues.triage.presence import holder_of
@@ -34,7 +34,7 @@ def issue_detail(request: MemberRequest, team_slug: str, pk: int) -> HttpRespons
     """One issue: both voices, the fix panel, the story."""
     request.membership = load_membership(request.user, team_slug)
     issue = load_issue(request.membership, pk)
-    if request.htmx and request.GET.get("seen") == _fingerprint_of(issue, issue.fixes.order_by("-created_at").first()):
+    if request.htmx and request.GET.get("seen") == _fingerprint_of(issue, latest_fix(issue)):
         return HttpResponse(status=204)
     return _issue_page(request, issue)
 
@@ -61,6 +61,8 @@ def _panel_context(
         "outcome": outcome_of_fix(fix.code, fix.code_details) if fix and fix.code else None,
         "kinds": [kind.value for kind in repair_kinds(story.video)],
         "typed": _typed(request, story),
+        "untyped": _untyped(story),
+        "draft": f"issue-{issue.pk}",  # under which the browser keeps what is typed
         "form": form,
         "refusal": refusal.sentence if refusal else "",
         **_fewer_images(request, story, refusal),
@@ -85,9 +87,12 @@ def _fewer_images(request: MemberRequest, story: IssueStory, refusal: Refusal | 
 
 
 def _typed(request: MemberRequest, story: IssueStory) -> str:
-    """What stands in the field: what was just typed, else the failed attempt before, else a carousel's own links."""
-    if request.method == "POST":
-        return str(request.POST.get("links", ""))
+    """What stands in the field: what was just typed, else what stood there before."""
+    return str(request.POST.get("links", _untyped(story)))
+
+
+def _untyped(story: IssueStory) -> str:
+    """What stands in the field before somebody types: the failed attempt before, else a carousel's own links."""
     fix = story.fix
     if fix and fix.typed and fix.state != FixState.SUCCEEDED:
         return "\n".join(fix.typed)

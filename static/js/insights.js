@@ -1,7 +1,9 @@
 // The charts of the insights, drawn by uPlot with the colours of the page; drawn anew when theme or width change.
 import { uPlot } from "../vendor/uplot/uplot.min.js";
 
-const data = JSON.parse(document.getElementById("plots").textContent);
+// Without anything to show, the page has no charts.
+const holder = document.getElementById("plots");
+const data = holder ? JSON.parse(holder.textContent) : {};
 const boxes = [...document.querySelectorAll("[data-plot]")];
 // English days are said as everywhere else on our pages: 1 Nov.
 const language = { en: "en-GB" }[document.documentElement.lang] || document.documentElement.lang;
