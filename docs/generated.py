@@ -1,4 +1,4 @@
-"""What the site takes from elsewhere in the repository, so that it cannot grow old: settings, commands, rooms."""
+"""What the site takes from elsewhere in the repository, so that it cannot grow old: settings, commands, and more."""
 
 import os
 import re
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def on_page_markdown(markdown: str, **options: Any) -> str:
     """MkDocs calls it for each page."""
-    for name, make in (("settings", settings), ("commands", commands), ("rooms", rooms)):
+    for name, make in (("settings", settings), ("commands", commands), ("rooms", rooms), ("verdicts", verdicts)):
         place = f"<!-- {name} -->"
         if place in markdown:
             markdown = markdown.replace(place, make())
@@ -75,3 +75,25 @@ def commands() -> str:
         own = re.split(r"\n  --version ", text)[0].rstrip()
         parts.append(f"## {name}\n\n```text\n{own}\n```")
     return "\n\n".join(parts)
+
+
+def verdicts() -> str:
+    """The catalogue of verdicts, a table for each class."""
+    script = (
+        "import django; django.setup()\n"
+        "from issues.enums import VerdictClass\n"
+        "from issues.link_checks.catalogue import CATALOGUE\n"
+        "for cls in VerdictClass:\n"
+        "    rows = [(code, rule) for code, rule in CATALOGUE.items() if rule.cls is cls]\n"
+        "    print(f'## {cls.label}: `{cls.value}`\\n\\n| verdict | what it says | what it advises |')\n"
+        "    print('|---|---|---|')\n"
+        "    for code, rule in rows:\n"
+        "        print(f'| `{code}` | {rule.english} | {rule.english_advice} |')\n"
+        "    print()\n"
+    )
+    environment = {**os.environ, "DEBUG": "1", "DATABASE_URL": "sqlite://:memory:"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True,
+        env={**environment, "DJANGO_SETTINGS_MODULE": "tokdash.settings"},
+    )  # fmt: skip
+    return done.stdout.strip()

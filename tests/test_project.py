@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from issues.link_checks.catalogue import CATALOGUE
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -111,6 +113,8 @@ def test_every_make_command_in_the_texts_exists():
 def test_the_documentation_takes_settings_and_commands_from_the_code():
     from docs import generated  # a folder without a package file: MkDocs imports it by path
 
+    verdicts = generated.verdicts()
+    assert all(f"| `{code}` |" in verdicts for code in CATALOGUE)
     settings, commands, rooms = generated.settings(), generated.commands(), generated.rooms()
 
     assert "`SENTRY_DSN`" in settings

@@ -37,6 +37,11 @@ AGAIN = {
     VerdictClass.WRONG: timedelta(hours=6),
 }
 MOST_UNSURE = timedelta(hours=12)
+# Doubts that time does not settle: the file is what it is, and the host treats programs as it does.
+STEADY_DOUBTS = frozenset(
+    {"unusual_video", "unusual_image", "unknown_bytes", "needs_browser", "needs_cookie", "packed_body", "odd_port"}
+)
+SOON = timedelta(minutes=15)  # until a file that was not ready is asked for again
 
 
 def due_videos(limit: int = BATCH) -> list[Video]:
@@ -119,7 +124,7 @@ def note_looks(video: Video, reports: dict[str, Report]) -> None:
         former = current.link_checked_at
         current.link_verdict, current.link_class = verdict.code, verdict.cls.value
         current.link_checked_at = now
-        current.link_due_at = _next_look(current, verdict.cls, former, now, ended=video.bundle.has_ended)
+        current.link_due_at = _next_look(current, verdict, former, now, ended=video.bundle.has_ended)
         current.save(update_fields=["link_verdict", "link_class", "link_checked_at", "link_due_at"])
         issues = Issue.objects.filter(video=current, state__in=UNRESOLVED, links=current.links)
         issues.update(verdict=verdict.code, verdict_class=verdict.cls.value)
@@ -140,14 +145,16 @@ def _verdict(video: Video, looks: dict[str, LinkCheck]) -> tuple[Verdict, str]:
 
 
 def _next_look(
-    video: Video, cls: VerdictClass, former: datetime | None, now: datetime, *, ended: bool
+    video: Video, verdict: Verdict, former: datetime | None, now: datetime, *, ended: bool
 ) -> datetime | None:
-    """Until it is posted, more often while we are unsure; never for a bundle that has ended."""
+    """Until it is posted, more often while time may settle a doubt; never for a bundle that has ended."""
     if ended or not video.links or video.media_type == "story":
         return None
     if not video.download_issue and (video.deadline is None or video.deadline < now):
         return None
-    pause = AGAIN[cls]
-    if cls is VerdictClass.UNSURE and former:
+    if verdict.code in STEADY_DOUBTS:
+        return now + AGAIN[VerdictClass.OK]
+    pause = SOON if verdict.code == "not_ready" else AGAIN[verdict.cls]
+    if verdict.cls is VerdictClass.UNSURE and former:
         pause = min(max(pause, (now - former) * 2), MOST_UNSURE)
     return now + pause
