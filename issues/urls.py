@@ -38,6 +38,7 @@ team_patterns = [
     path("issues/<int:pk>/presence/", links.presence, name="issue_presence"),
     path("issues/<int:pk>/claim/", links.issue_claim, name="issue_claim"),
     path("issues/<int:pk>/check/", sync.issue_check, name="issue_check"),
+    path("issues/<int:pk>/price/", issues.issue_price, name="issue_price"),
     path("issues/<int:pk>/uploads/", uploads.begin, name="upload_begin"),
     path("uploads/<uuid:media_id>/presign/", uploads.presign, name="upload_presign"),
     path("uploads/<uuid:media_id>/relay/", uploads.relay, name="upload_relay"),

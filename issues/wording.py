@@ -8,7 +8,7 @@ import re
 from datetime import date, datetime, tzinfo
 
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext, gettext_noop, ngettext, pgettext
 
 from issues.tokportal.days import END_OF_DAY, PublishTime, PublishWindow
@@ -273,3 +273,20 @@ def span_text(seconds: float) -> str:
     days, hours = divmod(hours, 24)
     pattern = gettext("{days} d {hours} h") if days < 4 and hours else gettext("{days} d")
     return pattern.format(days=days, hours=hours)
+
+
+def credits_text(credits: float | None) -> str:
+    """`12 credits`; empty if it is not known."""
+    if credits is None:
+        return ""
+    amount = number_format(credits, decimal_pos=0 if credits == int(credits) else 2, use_l10n=True)
+    return ngettext("{amount} credit", "{amount} credits", int(credits)).format(amount=amount)
+
+
+def price_sentence(credits: float | None) -> str:
+    """What a fix costs, as a dry run told; empty if it is not known."""
+    if credits is None:
+        return ""
+    if not credits:
+        return gettext("This fix costs nothing.")
+    return gettext("This fix costs {credits}: Coverage renews.").format(credits=credits_text(credits))

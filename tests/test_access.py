@@ -25,7 +25,7 @@ PUTS = {"upload_relay"}
 # POSTs that a viewer may make, since they change nothing but the record of having been made.
 VIEWER_POSTS = {"history_export", "check_link", "bundle_watch", "view_save", "view_default", "channel_add"}
 EDITOR_POSTS = {
-    "submit_fix", "upload_begin", "upload_presign", "upload_done", "upload_alive", "fix_cancel", "workspace_sweep",
+    "submit_fix", "issue_price", "upload_begin", "upload_presign", "upload_done", "upload_alive", "fix_cancel", "workspace_sweep",
     "bundle_check", "issue_check", "submit_copy", "link_look", "link_recheck", "issue_claim", "bulk_plan", "bulk_start",
     "bulk_undo", "video_prepare", "video_withdraw", "history_note", "issue_act", "view_remove",
 }  # fmt: skip

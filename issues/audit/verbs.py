@@ -40,6 +40,7 @@ class Verb(TextChoices):
     WEBHOOK_REMOVED = "webhook.removed", _("Webhook removed")
     ISSUE_OPENED = "issue.opened", _("Flag seen")
     ISSUE_UPDATED = "issue.updated", _("Flag changed")
+    ISSUE_PRICE_WAS_A_FIX = "issue.price_was_a_fix", _("Dry run was a real fix")
     ISSUE_FIXED = "issue.fixed", _("Issue fixed")
     ISSUE_CLEARED = "issue.cleared", _("Flag cleared")
     ISSUE_MOOT = "issue.moot", _("Issue ended with its bundle")

@@ -35,6 +35,7 @@ from issues.fixes.dates import (
 from issues.fixes.held import HeldFix
 from issues.fixes.link_gate import copy_is_missing, look_before_sending, lost_image
 from issues.fixes.outcomes import told_details
+from issues.fixes.price import note_price
 from issues.fixes.rehost import copy_to_store
 from issues.leases import LeaseKeeper
 from issues.link_checks.masking import mask_secrets
@@ -205,7 +206,9 @@ class _Driver(HeldFix):
         if answer.dry_run:
             # Asked for, it ends here; unasked for, nothing was fixed although we meant it.
             to, code = (FixState.CANCELLED, "DRY_RUN_OK") if self.fix.dry_run else (FixState.NEEDS_HUMAN, "DRY_RUN")
-            self._move(to, code=code, tokportal_request_id=answer.request_id)
+            told = {} if answer.credits is None else {"credits_would_charge": answer.credits}
+            note_price(self.fix.issue, answer.credits)
+            self._move(to, code=code, code_details=told, tokportal_request_id=answer.request_id)
             return
         self._accept(answer.request_id)
 

@@ -11,6 +11,8 @@ from issues.link_checks.catalogue import CATALOGUE
 from issues.tokportal import constants as c
 from issues.tokportal.blocked import BlockedBy, blocked_by, shown_reason
 from issues.tokportal.errors import TokPortalError
+from issues.tokportal.service_payloads import read_number
+from issues.wording import price_sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +22,13 @@ class Outcome:
     english: str
     english_next_step: str
     detail: str = ""  # TokPortal's own word, shown as it is
+    credits: float | None = None  # what it would cost
 
     @property
     def say(self) -> str:
         said = gettext(self.english)
-        return f"{said} ({self.detail})" if self.detail else said
+        said = f"{said} ({self.detail})" if self.detail else said
+        return f"{said} {price_sentence(self.credits)}".rstrip()
 
     @property
     def next_step(self) -> str:
@@ -218,6 +222,8 @@ def outcome_of(code: str, status: int = 0, details: Mapping[str, Any] | None = N
     """
     if code == c.MANAGED_ACCOUNT_TASK_BLOCKED:
         return _outcome_of_blocked((details or {}).get("reason"))
+    if code == "DRY_RUN_OK":
+        return replace(OUTCOMES[code], credits=read_number((details or {}).get("credits_would_charge")))
     rule = CATALOGUE.get(code.removeprefix("LINK_").lower()) if code.startswith("LINK_") else None
     if rule:
         return Outcome(gettext("The link was not sent. {say}").format(say=rule.say), rule.advice)

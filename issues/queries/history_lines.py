@@ -396,6 +396,7 @@ _SAID = {
     Verb.CHANNEL_TRIED: _("sent a test message to the channel {label}"),
     Verb.VIEW_SAVED: _("saved the view {label}"),
     Verb.VIEW_REMOVED: _("removed the view {label}"),
+    Verb.ISSUE_PRICE_WAS_A_FIX: _("asked what a fix costs, and TokPortal took it for a real fix with the old link"),
     Verb.ISSUE_FIXED: _("closed the issue as fixed"),
     Verb.ISSUE_CLEARED: _("saw that the flag is gone without a fix from here"),
     Verb.ISSUE_MOOT: _("closed the issue: its bundle has ended"),

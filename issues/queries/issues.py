@@ -12,6 +12,7 @@ from issues.enums import FixState
 from issues.link_checks.catalogue import Verdict
 from issues.link_checks.url_rules import is_about_content, judge_links
 from issues.models import AuditEvent, Fix, Issue, LinkCheck, Membership, Video
+from issues.queries.accounts import AccountView, read_account
 from issues.queries.filters import IssueFilters
 from issues.queries.history_lines import Line, read_events
 from issues.queries.queue import following_issue
@@ -40,6 +41,7 @@ class IssueStory:
     about_content: bool  # the manager complains about what is in the video
     fix: Fix | None  # the latest attempt
     story: Sequence[Line]
+    account: AccountView | None  # that its bundle was delivered on
     next_issue: Issue | None  # in the view that one came from
     tomorrow: str  # where TokPortal moves the publish dates, as it writes them
     day_after: str
@@ -95,6 +97,7 @@ def read_issue(membership: Membership, issue: Issue, filters: IssueFilters) -> I
         about_content=is_about_content(issue.comment),
         fix=latest_fix(issue),
         story=read_events(list(events[:200])),
+        account=read_account(issue) if issue.is_unresolved else None,
         next_issue=following_issue(membership, filters, issue),
         tomorrow=(today + timedelta(days=1)).isoformat(),
         day_after=(today + timedelta(days=2)).isoformat(),

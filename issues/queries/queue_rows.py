@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from issues.models import Issue
+from issues.enums import BANNED
+from issues.models import Account, Issue
 from issues.models.bundles import bundle_name, video_name
 from issues.models.issues import window_of_issue
 from issues.models.users import shown_name
@@ -49,6 +50,7 @@ class Row:
     workspace: str
     assignee: Somebody | None
     holder: Somebody | None
+    is_banned: bool  # the account that it is to be posted on
 
 
 _AS_THEY_ARE = (
@@ -73,6 +75,13 @@ _BESIDE = (
 )
 
 
+_BANNED_ACCOUNT = Account.objects.filter(
+    workspace=OuterRef("workspace"),
+    tokportal_id=OuterRef("video__bundle__saved_account_id"),
+    ban_status__in=sorted(BANNED),
+)
+
+
 def page_of_rows(found: QuerySet[Issue], after: str, *, urgent_first: bool) -> Page[Row]:
     """The most urgent first, or those that ended last; behind the cursor `after` where one is given. One query.
 
@@ -85,7 +94,8 @@ def page_of_rows(found: QuerySet[Issue], after: str, *, urgent_first: bool) -> P
         behind = _behind_deadline if urgent_first else _behind_end
         found = found.filter(behind(_moment(cursor[0]), cursor[1]))
     shown = Issue.objects.filter(pk__in=found.order_by(*order).values("pk")[: PAGE_ROWS + 1])
-    rows = [_row(values) for values in shown.order_by(*order).values(*_AS_THEY_ARE, *_BESIDE)]
+    shown = shown.annotate(is_banned=Exists(_BANNED_ACCOUNT))
+    rows = [_row(values) for values in shown.order_by(*order).values(*_AS_THEY_ARE, *_BESIDE, "is_banned")]
     if len(rows) <= PAGE_ROWS:
         return Page(rows)
     last = rows[PAGE_ROWS - 1]
@@ -105,6 +115,7 @@ def _row(values: dict[str, Any]) -> Row:
         workspace=values["workspace__name"],
         assignee=_somebody(values, "assignee"),
         holder=_somebody(values, "claimed_by") if still_holds(values["claimed_at"]) else None,
+        is_banned=values["is_banned"],
     )
 
 

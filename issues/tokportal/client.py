@@ -32,6 +32,7 @@ from issues.tokportal.payloads import (
     WebhookPayload,
 )
 from issues.tokportal.service_calls import ServiceCalls
+from issues.tokportal.service_payloads import read_number
 from issues.tokportal.transport import UNCHANGED, SizedFile, SizedStream, new_session, send
 
 MAX_PAGES = 10_000
@@ -180,6 +181,7 @@ class TokPortalClient(ServiceCalls):
             video=video,
             dry_run=outer.get("dry_run") is True or inner.get("dry_run") is True,
             request_id=answer.headers.get(c.TOKPORTAL_REQUEST_ID_HEADER, "")[:128],
+            credits=read_number(outer.get("credits_would_charge", inner.get("credits_would_charge"))),
         )
 
     def patch_video(self, bundle_id: str, position: int, body: bytes, *, idempotency_key: str) -> None:

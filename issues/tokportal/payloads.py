@@ -289,6 +289,7 @@ class FixAnswer:
     video: VideoPayload | None
     dry_run: bool
     request_id: str
+    credits: float | None = None  # what a dry run says that it would cost
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from issues.tokportal.days import read_moment
 from issues.tokportal.payloads import EventPayload, PayloadError, plain_text
 
 
-def _number(value: object) -> float | None:
+def read_number(value: object) -> float | None:
+    """An amount; `None` for everything that is none."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return float(value) if is_number and abs(value) < 1e12 else None  # type: ignore[arg-type]
 
@@ -44,8 +45,8 @@ class CoveragePayload:
             status=plain_text(data.get("status"), 64).lower(),
             may_work=access if isinstance(access, bool) else None,
             period_ends=plain_text(data.get("current_period_end"), 64),
-            period_credits=_number(rate),
-            reactivation_credits=_number(quote.get("credits")) if isinstance(quote, dict) else None,
+            period_credits=read_number(rate),
+            reactivation_credits=read_number(quote.get("credits")) if isinstance(quote, dict) else None,
         )
 
 

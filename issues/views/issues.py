@@ -14,6 +14,7 @@ from issues.fixes import rehost
 from issues.fixes.carousels import FewerImagesError, ImageCount
 from issues.fixes.link_gate import BadLinkError
 from issues.fixes.outcomes import outcome_of_fix
+from issues.fixes.price import ask_price
 from issues.fixes.submit import repair_kinds, submit_links
 from issues.fixes.uploads import cancel_fix
 from issues.forms import LinksForm, number_of
@@ -26,6 +27,7 @@ from issues.triage.notes import handle_of, people_to_call
 from issues.triage.presence import holder_of
 from issues.views.chrome import MemberRequest, actor_of, render_page
 from issues.views.queue import triage_context
+from issues.wording import price_sentence
 
 
 @require_GET
@@ -129,6 +131,17 @@ def submit_fix(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
     except Refusal as refusal:
         return _issue_page(request, load_issue(request.membership, pk), form, refusal)
     return _after_change(request, team_slug, pk)
+
+
+@require_POST
+@login_required
+def issue_price(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
+    """What a fix would cost, by a dry run; only if this TokPortal is known to confirm dry runs."""
+    request.membership = load_editor(request.user, team_slug)
+    issue = load_issue(request.membership, pk)
+    price = ask_price(issue=issue, actor=actor_of(request))
+    context = {"issue": issue, "price_said": price_sentence(price.credits), "price_refused": price.refused}
+    return render_page(request, "issues/_price.html", context)
 
 
 @require_POST

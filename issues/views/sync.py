@@ -17,6 +17,7 @@ from issues.models import Bundle
 from issues.problems import Refusal
 from issues.queries.sync import sync_page, webhooks_page
 from issues.sync import endpoints
+from issues.sync.delivered import want_coverage
 from issues.sync.looks import check_now
 from issues.sync.planner import hurry
 from issues.triage.notes import note_seen
@@ -160,6 +161,7 @@ def bundle_watch(request: MemberRequest, team_slug: str, pk: int) -> HttpRespons
     now = timezone.now()
     if bundle.heat is not None and (bundle.last_checked_at is None or now - bundle.last_checked_at > WATCHED_EVERY):
         hurry(bundle.workspace, [bundle.tokportal_id], now)
+    want_coverage(bundle)
     number = request.POST.get("issue", "")
     if number.isdecimal() and len(number) < 19:
         note_seen(issue=load_issue(request.membership, int(number)), user=request.user)

@@ -223,6 +223,7 @@ def _facts(fix: Fix | None, code: str, sentence: str) -> dict[str, Any]:
         "id": str(fix.pk) if fix else None,
         "state": fix.state if fix else FixState.REJECTED.value,
         "code": code or None,
+        "credits_would_charge": fix.code_details.get("credits_would_charge") if fix else None,
         "message": sentence,
         "video_url": (fix.video_url or None) if fix else None,
         "target_publish_date": (fix.target_publish_date or None) if fix else None,
