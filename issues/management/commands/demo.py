@@ -19,8 +19,11 @@ from issues import members
 from issues.enums import Role
 from issues.management.base import TokDashCommand
 from issues.management.processes import ProcessGroup, wait_for_url
+from issues.models import Workspace
 from issues.sandbox.server import FULL_KEY
-from issues.sync.workspaces import connect_workspace
+from issues.sync.connection import open_client
+from issues.sync.workspaces import connect_workspace, learn_storage_prefix
+from issues.tokportal.budget import Lane
 
 PASSWORD = "tokdash-demo"  # noqa: S105 - printed on the screen
 TEAM = "Brightside Agency"
@@ -174,6 +177,7 @@ class Command(TokDashCommand):
         workspace = connect_workspace(
             team=team, name="Brightside on TokPortal", base_url=base_url, read_key=FULL_KEY, actor=actor
         )
+        _learn_where_images_lie(workspace)
         # Waits in the broker for the worker: the first look begins with it.
         current_app.send_task("issues.sync_workspace", args=[str(workspace.pk)])
 
@@ -186,6 +190,14 @@ class Command(TokDashCommand):
         self.stdout.write("")
         self.stdout.write("The first look has begun. Ctrl-C stops everything.")
         self.stdout.flush()
+
+
+def _learn_where_images_lie(workspace: Workspace) -> None:
+    """As after a team's first upload: from then on the images that TokPortal keeps can be opened and checked."""
+    with open_client(workspace, Lane.INTERACTIVE, for_fixing=True) as client:
+        bundle = client.list_bundles(per_page=1).bundles[0]
+        place = client.presign_image(filename="first.jpg", bundle_id=bundle.id, content_type="image/jpeg")
+    learn_storage_prefix(workspace, public_url=place.public_url, storage_path=place.storage_path)
 
 
 def _interrupt(*_: object) -> None:
