@@ -4,6 +4,7 @@ import json
 import re
 import time
 import urllib.request
+from datetime import UTC, datetime
 
 import pytest
 import tokportal
@@ -192,6 +193,50 @@ def test_a_slot_is_not_configured_by_halves(official, sandbox, changes, code):
 
     assert (caught.value.status, caught.value.code) == (400, code)
     assert official.bundles.get_video(bundle["id"], video["position"])["data"]["video_url"] == video["video_url"]
+
+
+@pytest.mark.parametrize("way", ["put", "patch"])
+def test_a_window_that_begins_too_early_is_refused_with_the_earliest_day(official, sandbox, way):
+    bundle, video = factories.slot(sandbox, "video")
+    today = datetime.now(UTC).date()
+    early = {"target_publish_date": today.isoformat(), "target_publish_end_date": today.isoformat()}
+
+    send = {"put": official.bundles.configure_video, "patch": official.bundles.patch_video}[way]
+    with pytest.raises(tokportal.TokPortalApiError) as caught:
+        send(bundle["id"], video["position"], {**WHOLE, **early} if way == "put" else early)
+
+    assert (caught.value.status, caught.value.code) == (400, "INVALID_DATE")
+    assert caught.value.details["earliest_allowed"] > today.isoformat()
+
+
+def test_a_day_takes_three_videos_of_a_bundle(official, sandbox):
+    bundle = next(
+        bundle
+        for bundle, _ in sandbox.control.videos(video_type="video", download_issue=False)
+        if bundle["status"] == "accepted" and len(bundle["videos"]) > 4
+    )
+    day = {"target_publish_date": "2030-03-01", "target_publish_end_date": "2030-03-02"}
+    for position in (1, 2, 3, 3):  # the third one may be set again
+        official.bundles.patch_video(bundle["id"], position, day, idempotency_key=f"{position}")
+
+    with pytest.raises(tokportal.TokPortalApiError) as caught:
+        official.bundles.patch_video(bundle["id"], 4, day)
+    assert caught.value.code == "VIDEOS_PER_DAY_EXCEEDED"
+    assert (caught.value.details["date"], caught.value.details["current_count"]) == ("2030-03-01", 3)
+
+    sandbox.world.bundles[bundle["id"]].videos[2].status = "cancelled"  # which counts no more
+    told = official.bundles.patch_video(bundle["id"], 4, day)["data"]
+    assert (told.get("target_publish_date") or told["target_publish_start_date"]) == "2030-03-01T00:00:00Z"
+
+
+def test_a_webhook_is_changed(official):
+    made = official.webhooks.create({"url": "https://tokdash.example/hook", "events": ["video.published"]})["data"]
+
+    changed = official.webhooks.update(made["id"], {"events": ["account.banned"], "enabled": False})["data"]
+
+    assert (changed["events"], changed["enabled"]) == (["account.banned"], False)
+    assert official.webhooks.list(event="account.banned")["data"] == [changed]
+    assert official.webhooks.list(event="video.published")["data"] == []
 
 
 def test_some_statuses_refuse_to_be_configured(official, sandbox):

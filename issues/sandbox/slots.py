@@ -6,19 +6,18 @@ every status allows it; which ones do is our guess.
 
 import uuid
 from dataclasses import replace
-from datetime import date, timedelta
 from typing import Any
 
 from issues.sandbox.calls import MAX_IMAGES, Call, told
 from issues.sandbox.coverage import charge, simulated
 from issues.sandbox.http import Handler
+from issues.sandbox.windows import STARTS, window_of
 from issues.sandbox.world import ApiFailure, Bundle, Video, World, stamp
 from issues.tokportal import constants as c
 
 EDITABLE = ("pending", "configured", "pending_corrections")
 MEDIA = ("video_url", "carousel_images", "story_image_url")
 MEDIA_OF = {"video": ("video_url",), "carousel": ("carousel_images",), "story": ("video_url", "story_image_url")}
-STARTS = ("target_publish_date", "target_publish_start_date")
 KEPT = ("name", "description", "external_ref")
 FIELDS = {
     "video_type", *KEPT, *STARTS, "target_publish_end_date", "video_url", "carousel_images", "story_image_url",
@@ -39,7 +38,7 @@ def configure(handler: Handler, app: Any, call: Call, bundle_id: str, position: 
         if video.status not in EDITABLE:
             about = {"current_status": video.status, "allowed_statuses": list(EDITABLE)}
             raise ApiFailure(409, c.INVALID_STATUS_TRANSITION, "This slot can no longer be configured", about)
-        fields = _checked(bundle, body)
+        fields = _checked(bundle, body) | window_of(world, bundle, video, body)
         credits = charge(world, call, bundle)
         if call.dry_run:
             return simulated(world, call, told(app, bundle, replace(video, **fields)), credits)
@@ -76,26 +75,15 @@ def _checked(bundle: Bundle, body: dict[str, Any]) -> dict[str, Any]:
         raise _invalid(MEDIA_OF[kind][0])
     if kind != "story" and not isinstance(body.get("description"), str):
         raise _invalid("description")
-    first = next((day for name in STARTS if (day := _day(body.get(name)))), None)
-    if first is None:
+    if not any(body.get(name) for name in STARTS):
         raise _invalid("target_publish_date")
     media = {name: body[name] if name in given else None for name in MEDIA}
     return {
         "video_type": kind,
         "status": "configured",
-        "target_publish_date": first.isoformat(),
-        "target_publish_end_date": (_day(body.get("target_publish_end_date")) or first + timedelta(days=1)).isoformat(),
         **media,
         **{name: body.get(name) or ("" if name != "external_ref" else None) for name in KEPT},
     }
-
-
-def _day(value: Any) -> date | None:
-    """The day of `2026-02-22` or of a moment on it."""
-    try:
-        return date.fromisoformat(str(value or "")[:10])
-    except ValueError:
-        return None
 
 
 def _is_media(value: Any, name: str) -> bool:

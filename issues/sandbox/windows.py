@@ -14,8 +14,8 @@ from issues.sandbox.world import ApiFailure, Bundle, Video, World, stamp
 from issues.tokportal import constants as c
 
 MAX_VIDEOS_ON_A_DAY = 3
-_STARTS = ("target_publish_date", "target_publish_start_date")
-_DATES = frozenset({*_STARTS, "target_publish_end_date"})
+STARTS = ("target_publish_date", "target_publish_start_date")
+_DATES = frozenset({*STARTS, "target_publish_end_date"})
 _TEXTS = frozenset({"name", "description", "external_ref"})
 
 
@@ -32,7 +32,7 @@ def patch_video(handler: Handler, app: Any, call: Call, bundle_id: str, position
     changes: dict[str, Any] = {name: value for name, value in body.items() if name in _TEXTS}
     with world.lock:
         if _DATES & set(body):
-            changes |= _window(world, bundle, video, body)
+            changes |= window_of(world, bundle, video, body)
         price = charge(world, call, bundle)
         if call.dry_run:
             return simulated(world, call, told(app, bundle, replace(video, **changes)), price)
@@ -51,11 +51,11 @@ def patch_video(handler: Handler, app: Any, call: Call, bundle_id: str, position
         return 200, {"data": told(app, bundle, video)}
 
 
-def _window(world: World, bundle: Bundle, video: Video, body: dict[str, Any]) -> dict[str, str]:
+def window_of(world: World, bundle: Bundle, video: Video, body: dict[str, Any]) -> dict[str, str]:
     """The two days that the body asks for. Raises what TokPortal refuses."""
-    if len(set(_STARTS) & set(body)) > 1:
-        raise ApiFailure(400, c.VALIDATION_ERROR, "Give one start date", {"fields": list(_STARTS)})
-    start_text = next((body[name] for name in _STARTS if name in body), video.target_publish_date)
+    if len(set(STARTS) & set(body)) > 1:
+        raise ApiFailure(400, c.VALIDATION_ERROR, "Give one start date", {"fields": list(STARTS)})
+    start_text = next((body[name] for name in STARTS if name in body), video.target_publish_date)
     start = _day(start_text)
     end_text = body.get("target_publish_end_date")
     end = _day(end_text) if end_text is not None else start + timedelta(days=1)
@@ -70,12 +70,13 @@ def _window(world: World, bundle: Bundle, video: Video, body: dict[str, Any]) ->
     same_day = [
         other
         for other in bundle.videos
-        if other is not video and (other.target_publish_date or "")[:10] == start.isoformat()
+        if other is not video
+        and other.status != "cancelled"
+        and (other.target_publish_date or "")[:10] == start.isoformat()
     ]
     if len(same_day) >= MAX_VIDEOS_ON_A_DAY:
-        raise ApiFailure(
-            409, c.VIDEOS_PER_DAY_EXCEEDED, "Too many videos on this day", {"max_per_day": MAX_VIDEOS_ON_A_DAY}
-        )
+        about = {"date": start.isoformat(), "current_count": len(same_day)}
+        raise ApiFailure(409, c.VIDEOS_PER_DAY_EXCEEDED, "Too many videos on this day", about)
     return {"target_publish_date": start.isoformat(), "target_publish_end_date": end.isoformat()}
 
 
