@@ -45,7 +45,8 @@ def verdict_of(url: str, look: LinkCheck | None, *, needed_until: datetime | Non
     # An address that is private to us and yet was opened is the store of a sandbox or of TokPortal in the same network.
     if by_address.is_bad and by_address.code != "private_address":
         return by_address
-    seen = Verdict(look.verdict, look.until, look.repaired, fact=look.fact)
+    opened = look.verdict_class == VerdictClass.OK and CATALOGUE[look.verdict].cls is not VerdictClass.OK
+    seen = Verdict(look.verdict, look.until, look.repaired, fact=look.fact, opened=opened)
     return by_address if by_address.cls is VerdictClass.EXPIRING and not seen.is_bad else seen
 
 
@@ -128,7 +129,7 @@ def fresh_verdicts(team_id: int, urls: Sequence[str], *, needed_until: datetime 
         look = look if look and look.checked_at > since else None
         verdict = verdict_of(url, look, needed_until=needed_until)
         # A storage path whose address is not known yet has been looked at as far as possible.
-        is_open = verdict.code == "not_checked" or (verdict.code in NOT_OPENED and look is None)
+        is_open = verdict.needs_request or (verdict.code in NOT_OPENED and look is None)
         verdicts.append(None if is_open else verdict)
     return verdicts
 

@@ -56,10 +56,11 @@ CATALOGUE: dict[str, Rule] = {
         _("This temporary link can stop earlier than it says."),
         _("Upload the file to be safe."),
     ),
+    # TokPortal converts share links of Drive and Dropbox: unsure by their address, ok once the file behind was opened.
     "drive_view_page": Rule(
-        Cls.WRONG,
-        _("It opens Google Drive's player, not the file."),
-        _("Use the direct download form of the same file."),
+        Cls.UNSURE,
+        _("TokPortal converts this Google Drive share link. We could not open the file behind it."),
+        _("Check that anyone with the link can download it, or upload the file."),
     ),
     "folder_link": Rule(
         Cls.WRONG,
@@ -68,16 +69,21 @@ CATALOGUE: dict[str, Rule] = {
     ),
     "document_link": Rule(Cls.WRONG, _("It leads to a document, not to a video."), _("Give the video's link.")),
     "dropbox_preview": Rule(
-        Cls.WRONG,
-        _("It opens Dropbox's page, not the file."),
-        _("Use the download form of the same link (dl=1)."),
+        Cls.UNSURE,
+        _("TokPortal converts this Dropbox share link. We could not open the file behind it."),
+        _("Check that anyone with the link can download it, or upload the file."),
     ),
     "dropbox_incomplete": Rule(Cls.BLOCKED, _("A part of this Dropbox link is missing."), _("Copy the link again.")),
     "onedrive_page": Rule(Cls.WRONG, _("It opens a OneDrive page, not the file."), _("Upload the file instead.")),
     "sharepoint_login": Rule(
         Cls.BLOCKED,
-        _("A company login stands in front of the file."),
-        _("Upload the file instead."),
+        _("It opens a SharePoint page, often behind a company login."),
+        _("Share it with “anyone with the link” and use its download link, or upload the file."),
+    ),
+    "login_page": Rule(
+        Cls.BLOCKED,
+        _("People must log in to open it."),
+        _("Make the file public, or upload it."),
     ),
     "transfer_page": Rule(
         Cls.WRONG,
@@ -289,6 +295,8 @@ class Verdict:
     """What we think of a link. `until` is the end of a temporary link, `repaired` a form of it that may work.
 
     `fact` is a word of the evidence that belongs into the sentence: what a file is, how slow a host is.
+    `direct` is the file's own address behind a share link that TokPortal converts: it is opened in place of the page.
+    `opened`: that was done, and the file came.
     """
 
     code: str
@@ -297,10 +305,17 @@ class Verdict:
     index: int | None = None  # in a carousel: which image, from 1
     count: int = 1
     fact: str = ""
+    direct: str = ""
+    opened: bool = False
 
     @property
     def cls(self) -> VerdictClass:
-        return CATALOGUE[self.code].cls
+        return Cls.OK if self.opened else CATALOGUE[self.code].cls
+
+    @property
+    def needs_request(self) -> bool:
+        """Whether only the host can tell, and has not been asked."""
+        return self.code == "not_checked" or bool(self.direct and not self.opened)
 
     @property
     def is_bad(self) -> bool:
@@ -314,6 +329,12 @@ class Verdict:
             text = gettext("This temporary link ran out on {until} UTC.").format(until=self._end)
         elif self.code == "signature_expires_soon" and self.until:
             text = gettext("This link ends on {until} UTC, before the video is posted.").format(until=self._end)
+        elif self.opened:
+            text = gettext("TokPortal converts this share link, and the file behind it opens fine here: {}.").format(
+                in_words(self.fact)
+            )
+        elif self.direct:
+            text = gettext("It is a share link, which TokPortal converts.")
         elif self.fact and self.code in _WITH_FACT:
             text = gettext(_WITH_FACT[self.code]).format(in_words(self.fact))
         return (
@@ -329,6 +350,10 @@ class Verdict:
 
     @property
     def advice(self) -> str:
+        if self.opened:
+            return gettext("Use the direct link of the same file to be sure.")
+        if self.code == "malformed" and self.repaired:
+            return gettext("Use this link.")
         return CATALOGUE[self.code].advice
 
     def for_image(self, index: int, count: int) -> "Verdict":
@@ -336,6 +361,10 @@ class Verdict:
 
 
 _WITH_FACT = {
+    "malformed": _("There are {} here, and one is wanted."),
+    "transfer_page": _("It opens a page of {}, not the file."),
+    "social_post_page": _("It is a post on {}, not the file."),
+    "login_page": _("People must log in to {} to open it."),
     "not_media": _("This is {}."),
     "html_instead_of_media": _("It opens {}, not a media file."),
     "http_refused": _("The host refuses to give the file ({})."),

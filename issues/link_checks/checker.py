@@ -16,7 +16,7 @@ from issues.link_checks.catalogue import Verdict
 from issues.link_checks.http_fetch import Clock, FetchError, fetch
 from issues.link_checks.looker import Looker, size_text
 from issues.link_checks.resolver import Network, current_network
-from issues.link_checks.url_rules import judge_link
+from issues.link_checks.url_rules import is_only_trimmed, judge_link, of_share_link
 from issues.link_checks.urls import host_of
 
 __all__ = ["Report", "check_link", "size_text", "stored_size"]
@@ -55,7 +55,7 @@ def check_link(
     is_own = by_address.code == "private_address" and _is_reachable(url, network)
     if by_address.is_bad and not is_own:
         return Report(by_address, {"asked": False})
-    looker = Looker(url.strip(), expects, network)
+    looker = Looker(by_address.direct or url.strip(), expects, network)
     verdict = looker.look()
     if verdict.code in _LOOK_TWICE and looker.clock_left() > SECOND_LOOK_AFTER:
         pause(SECOND_LOOK_AFTER)
@@ -64,6 +64,11 @@ def check_link(
             verdict = (
                 second if second.cls in {VerdictClass.OK, VerdictClass.UNSURE} else replace(second, code="unsteady")
             )
+    if by_address.direct:
+        verdict = of_share_link(by_address, verdict)
+    elif by_address.repaired and not verdict.repaired:
+        is_needless = verdict.cls is VerdictClass.OK and is_only_trimmed(url, by_address.repaired)
+        verdict = verdict if is_needless else replace(verdict, repaired=by_address.repaired)
     if verdict.cls is VerdictClass.OK:
         if host_of(url) in own_hosts:
             verdict = replace(verdict, code="tokportal_copy_ok")

@@ -146,7 +146,7 @@ def open_link(
             hop.seconds = hop.seconds or time.monotonic() - started
         seen.add((target.url, cookies))
         try:
-            following = network.parse(_readable(target.join(location)))
+            following = network.parse(target.join(_readable(location)))
         except NotPublicError as error:
             raise FetchError("private_address") from error
         except ValueError as error:
@@ -161,10 +161,10 @@ def open_link(
 
 
 def _readable(location: str) -> str:
-    """A Location header is latin-1 on the wire, and hosts put spaces and raw UTF-8 into it."""
+    """A Location header is latin-1 on the wire, and hosts put raw UTF-8 into it."""
     with suppress(UnicodeError):
         location = location.encode("latin-1").decode("utf-8")
-    return location.replace(" ", "%20")
+    return location
 
 
 def _parse(network: Network, url: str) -> Target:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from issues.link_checks.ssrf import Address, NotPublicError, Target, is_public, parse_target
+from issues.link_checks.urls import MalformedError, parse_link
 
 DNS_SECONDS = 2.0
 MAX_LOOKUPS = 64  # at a time; the system's resolver cannot be interrupted, so its threads are counted
@@ -188,11 +189,10 @@ class OutsideWorld:
 
     def parse(self, url: str) -> Target:
         try:
-            parts = urlsplit(url)
-            if parts.scheme == "http" and parts.netloc in self._map().direct:
-                path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-                return Target("http", parts.hostname or "", parts.port or 80, path)
-        except (ValueError, NameFailedError):
+            link = parse_link(url)
+            if link.scheme == "http" and link.origin in self._map().direct:
+                return Target.of(link)
+        except (MalformedError, NameFailedError):
             pass
         return parse_target(url)
 

@@ -127,8 +127,10 @@ class Standing:
 def _verdict(video: Video, now: datetime) -> Verdict:
     """By its address, since time passes; else what the last look at its links showed."""
     by_address = judge_links(video.links, video_type=video.media_type, needed_until=video.deadline, now=now)
-    if by_address.code in {"not_checked", "tokportal_file", "private_address"} and video.link_verdict in CATALOGUE:
-        return Verdict(video.link_verdict)
+    may_be_known = by_address.needs_request or by_address.code in {"tokportal_file", "private_address"}
+    if may_be_known and video.link_verdict in CATALOGUE:
+        opened = video.link_class == VerdictClass.OK and CATALOGUE[video.link_verdict].cls is not VerdictClass.OK
+        return Verdict(video.link_verdict, opened=opened)
     return by_address
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from issues.link_checks.checker import Report, check_link
+from issues.link_checks.paste import clean
 from issues.management.base import TokDashCommand
 
 AT_A_TIME = 16
@@ -29,7 +30,7 @@ class Command(TokDashCommand):
             pending: list[tuple[str, Any]] = []
             try:
                 for url in self._links(options["urls"]):
-                    pending.append((url, pool.submit(check_link, url)))
+                    pending.append((url, pool.submit(check_link, clean(url))))
                     # Answers leave in order, and no more are held than are looked at.
                     while len(pending) > AT_A_TIME * 4 or (pending and pending[0][1].done()):
                         self._say(*pending.pop(0), options)
@@ -50,8 +51,20 @@ class Command(TokDashCommand):
         report: Report = looked.result()
         verdict = report.verdict
         message = f"{verdict.sentence} {verdict.advice}"
+        cleaned = clean(url)
+        suggestion = verdict.repaired or (cleaned if cleaned != url and not verdict.is_bad else "")
         if options["json"]:
-            self.print_json({"url": url, "verdict": verdict.code, "class": verdict.cls.value, "message": message})
+            self.print_json(
+                {
+                    "url": url,
+                    "verdict": verdict.code,
+                    "class": verdict.cls.value,
+                    "message": message,
+                    "suggestion": suggestion or None,
+                }
+            )
         else:
             self.stdout.write(f"{verdict.cls.label}: {message} [{verdict.code}]\n  {url}")
+            if suggestion:
+                self.stdout.write(f"  → {suggestion}")
         self.stdout.flush()
