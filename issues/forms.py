@@ -30,11 +30,14 @@ def number_of(text: object) -> int | None:
     return int(text) if isinstance(text, str) and text.isascii() and text.isdecimal() and len(text) < 7 else None
 
 
+MAX_LINKS_TEXT = 200_000  # characters: twenty links of the longest kind, and what came along with them
+
+
 class LinksForm(forms.Form):
     """One link, or for a carousel one in each line, in order."""
 
     links = forms.CharField(
-        max_length=60_000,
+        max_length=MAX_LINKS_TEXT,
         strip=True,
         error_messages={"required": _("Paste a link, or upload a file.")},
         widget=forms.Textarea,

@@ -2,9 +2,14 @@
 
 
 class Refusal(Exception):
-    """A domain rule says no. `sentence` is for people, `code` for scripts."""
+    """A domain rule says no. `sentence` is for people, `code` for scripts.
+
+    `can_insist`: whether the person may send it all the same. `suggestion`: a link that may be meant instead.
+    """
 
     code = "REFUSED"
+    can_insist = False
+    suggestion = ""
 
     def __init__(self, sentence: str, *, code: str = "") -> None:
         self.sentence = sentence

@@ -149,7 +149,7 @@ def test_lines_that_cannot_be_used_say_why(team, flagged, actor):
         "No flagged video is known there.",
         "“x” is not a position.",
         "There is no link in this line.",
-        "This is not a complete web link. It begins with https:// and has no spaces.",
+        "This is not a complete web link. It begins with https://.",
     ]
 
 

@@ -74,8 +74,8 @@ def test_story_is_refused_with_a_sentence(swept, workspace, small_sandbox, actor
 
 @pytest.mark.parametrize(
     "links",
-    [[], ["  "], ["not a link"], ["file:///x.mp4"], ["https://a.example/a b.mp4"], ["https://u:p@a.example/x"], [GOOD, GOOD],
-     ["https://a.example/ahttps://b.example/b"], ["“https://a.example/a”"], ["javascript:alert(1)"]],
+    [[], ["  "], ["not a link"], ["file:///x.mp4"], ["https://a.example/a https://b.example/b"], ["https://u:p@a.example/x"],
+     [GOOD, GOOD], ["https://a.example/ahttps://b.example/b"], ["javascript:alert(1)"], ["http://10.0.0.1/a.mp4"]],
 )  # fmt: skip
 def test_bad_links_are_refused_before_anything_happens(video_issue, actor, links):
     with pytest.raises(Refusal):

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
 
 import pytest
 
@@ -191,9 +192,44 @@ def test_a_link_that_works_but_ends_soon_is_expiring(look):
     assert look(link, needed_until=now - timedelta(days=2)).verdict.code == "works_for_us"
 
 
+DRIVE = "https://drive.google.com/file/d/{}/view?usp=sharing&resourcekey=0-abc"
+DROPBOX = "https://www.dropbox.com/scl/fi/a/b.mp4?rlkey=x&st=y&dl=0"
+
+
+@pytest.mark.parametrize(
+    ("link", "code", "cls", "repaired"),
+    [
+        (DRIVE.format("abc"), "drive_view_page", "ok", "https://drive.google.com/uc?export=download&id=abc&resourcekey=0-abc"),
+        (DROPBOX, "dropbox_preview", "ok", "https://www.dropbox.com/scl/fi/a/b.mp4?rlkey=x&st=y&dl=1"),
+        (DROPBOX.replace("&", "&amp;"), "dropbox_preview", "ok", "https://www.dropbox.com/scl/fi/a/b.mp4?rlkey=x&st=y&dl=1"),
+        (DRIVE.format("aPrivate"), "drive_no_access", "blocked", ""),
+        (DRIVE.format("aQuota"), "drive_quota", "blocked", ""),
+        (DRIVE.format("aLarge"), "drive_view_page", "unsure", ""),
+    ],
+)  # fmt: skip
+def test_share_links_are_judged_by_the_file_behind_them(look, link, code, cls, repaired):
+    verdict = look(link).verdict
+
+    assert (verdict.code, verdict.cls, verdict.repaired) == (code, cls, repaired)
+    assert ("opens fine here" in verdict.sentence) == (cls == "ok")
+
+
+def test_a_link_in_a_wrapper_is_opened_as_it_is_and_the_inner_one_is_offered(look, outside):
+    inner = "https://www.dropbox.com/scl/fi/a/b.mp4?rlkey=x&dl=0"
+    report = look(f"https://eur02.safelinks.protection.outlook.com/?url={quote(inner, safe='')}&data=05")
+
+    assert report.evidence["asked"]
+    assert report.verdict.repaired == inner.replace("dl=0", "dl=1")
+
+
+def test_what_may_be_meant_is_offered_only_if_the_link_itself_fails(look):
+    assert look("https://works.example.com/a.mp4.").verdict.repaired == ""
+    assert look("https://gone.example.com/a.mp4.").verdict.repaired == "https://gone.example.com/a.mp4"
+
+
 def test_certain_addresses_ask_nobody(look, outside):
     before = dict(outside.asked)
-    assert look("https://drive.google.com/file/d/abc/view").verdict.code == "drive_view_page"
+    assert look("https://drive.google.com/drive/folders/abc").verdict.code == "folder_link"
     assert look("http://192.168.1.40/a.mov").verdict.code == "private_address"
     assert outside.asked == before
 

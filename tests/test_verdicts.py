@@ -80,11 +80,13 @@ def test_a_link_that_ends_before_posting_is_expiring():
 @pytest.mark.parametrize(
     ("url", "repaired"),
     [
-        ("https://drive.google.com/file/d/abc/view", "https://drive.google.com/uc?export=download&id=abc"),
-        ("https://www.dropbox.com/scl/fi/a/b.mp4?rlkey=x&dl=0", "https://www.dropbox.com/scl/fi/a/b.mp4?rlkey=x&dl=1"),
+        # A direct form is offered once it was opened.
+        ("https://drive.google.com/file/d/abc/view", ""),
+        ("https://www.dropbox.com/scl/fi/a/b.mp4?rlkey=x&dl=0", ""),
         ("www.example.com/a.mp4", "https://www.example.com/a.mp4"),
         ("“https://a.example/a.mp4”", "https://a.example/a.mp4"),
         ("https://a.example/my clip.mp4", "https://a.example/my%20clip.mp4"),
+        ("https://a.example/my #1.mp4", "https://a.example/my%20%231.mp4"),
         ("file:///x.mp4", ""),
     ],
 )

@@ -8,6 +8,8 @@ from issues.checks.store import LOST, fresh_verdicts, look_at_links, media_kind_
 from issues.enums import FixKind
 from issues.link_checks.catalogue import Verdict
 from issues.link_checks.checker import check_link
+from issues.link_checks.resolver import NameFailedError, NameMissingError, current_network
+from issues.link_checks.ssrf import NotPublicError
 from issues.models import Fix, Video, Workspace
 from issues.problems import Refusal
 from issues.tokportal.payloads import VideoPayload
@@ -18,32 +20,58 @@ COPY_MISSING = frozenset({"http_404", "http_410", "http_401", "http_403", "file_
 IMAGES_AT_A_TIME = 5
 
 
+# Not even if the person insists: it could reach inside a network, or there is nothing to send.
+NEVER_SENT = frozenset({"private_address", "no_link"})
+
+
 class BadLinkError(Refusal):
-    """A link that certainly cannot be downloaded. It can be sent all the same where the person insists."""
+    """A link that certainly cannot be downloaded. The person may insist on most of them."""
 
     def __init__(self, verdict: Verdict) -> None:
         self.verdict = verdict
+        self.suggestion = verdict.repaired
+        self.can_insist = verdict.code not in NEVER_SENT
         super().__init__(f"{verdict.sentence} {verdict.advice}", code=f"LINK_{verdict.code.upper()}")
 
 
-def refuse_bad_links(video: Video, links: Sequence[str]) -> None:
-    """Raise BadLinkError for links that are known to be bad, by their address or a look just now. Asks nobody."""
+def refuse_bad_links(video: Video, links: Sequence[str], *, unchecked: bool = False) -> None:
+    """Raise BadLinkError for links that are known to be bad, by their address or a look just now. Asks nobody.
+
+    `unchecked`: the person insists, so only those are refused that could reach inside a network.
+    """
     known = fresh_verdicts(video.bundle.workspace.team_id, links, needed_until=_needed_until())
-    verdict = worst([found or Verdict("not_checked") for found in known])
+    verdicts = [found or Verdict("not_checked") for found in known]
+    if unchecked:
+        verdicts = [found for found in verdicts if found.code in NEVER_SENT] or [Verdict("not_checked")]
+    verdict = worst(verdicts)
     if verdict.is_bad:
         raise BadLinkError(verdict)
 
 
 def look_before_sending(fix: Fix) -> Verdict | None:
     """Look at typed links that nobody has looked at just now; the verdict where it forbids the sending."""
-    if fix.unchecked or not fix.typed or fix.kind == FixKind.REHOST:
+    if not fix.typed or fix.kind == FixKind.REHOST:
         return None
+    if fix.unchecked:
+        return Verdict("private_address") if any(map(_leads_inside, fix.typed)) else None
     look_now(fix.issue.workspace, fix.issue.video, fix.typed)
     try:
         refuse_bad_links(fix.issue.video, fix.typed)
     except BadLinkError as error:
         return error.verdict
     return None
+
+
+def _leads_inside(link: str) -> bool:
+    """Whether the host's name leads to an address that is not public. Nobody but the name server is asked."""
+    network = current_network()
+    try:
+        network.resolve(network.parse(link))
+    except NotPublicError:
+        return True
+    except (ValueError, NameMissingError, NameFailedError):
+        return False
+    return False
 
 
 def look_now(workspace: Workspace, video: Video, links: Sequence[str]) -> None:

@@ -28,11 +28,10 @@ def prepare(
     Raises Refusal for links that cannot be sent, BadLinkError for bad ones, FewerImagesError, and Refusal where the
     video is flagged now.
     """
-    cleaned = check_links(link_kind(video), links, held=video.links)
+    cleaned = check_links(link_kind(video), links, held=video.links, unchecked=unchecked)
     if video.media_type == "carousel":
         refuse_fewer_images(ImageCount(len(video.links), len(cleaned)), fewer_than)
-    if not unchecked:
-        refuse_bad_links(video, cleaned)
+    refuse_bad_links(video, cleaned, unchecked=unchecked)
     team_id = video.bundle.workspace.team_id
     with transaction.atomic():
         current = Video.objects.select_for_update().get(pk=video.pk)
@@ -41,7 +40,7 @@ def prepare(
         waiting_for([current]).update(withdrawn_at=timezone.now())
         row = PreparedFix.objects.create(
             team_id=team_id, video=current, links=cleaned, actor=actor.user, actor_name=actor.name,
-            request_id=actor.request_id, fewer_than=fewer_than,
+            request_id=actor.request_id, unchecked=unchecked, fewer_than=fewer_than,
         )  # fmt: skip
         changes = {"links": [[shown_url(link) for link in video.links], [shown_url(link) for link in cleaned]]}
         record(team_id, actor, [Event.about_video(Verb.FIX_PREPARED, video, changes)])
@@ -94,6 +93,7 @@ def _send(row: PreparedFix) -> bool:
                 typed=row.links,
                 prepared=row,
                 fewer_than=row.fewer_than,
+                unchecked=row.unchecked,
             )
     except (Refusal, IntegrityError):
         return False  # somebody's own fix was faster: the replacement waits on

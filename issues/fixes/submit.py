@@ -13,9 +13,9 @@ from issues.audit import Actor, Changes, Event, Verb, record
 from issues.crash import crash_point
 from issues.enums import CAROUSEL_KINDS, UPLOAD_KINDS, FixKind, FixState, IssueState
 from issues.fixes.carousels import ImageCount, refuse_fewer_images
+from issues.fixes.given_links import sendable_link, split_given
 from issues.fixes.link_gate import refuse_bad_links
 from issues.link_checks.masking import shown_url
-from issues.link_checks.urls import is_web_link
 from issues.models import Fix, Issue, Video
 from issues.nudge import nudge
 from issues.problems import Refusal
@@ -49,29 +49,26 @@ def body_of(kind: FixKind, sources: Sequence[str]) -> str:
     return json.dumps({"carousel_images": list(sources)})
 
 
-def check_links(kind: FixKind, links: Sequence[str], *, held: Collection[str] = ()) -> list[str]:
-    """The links, trimmed. Raises Refusal with a sentence for what cannot be sent.
+def check_links(
+    kind: FixKind, links: Sequence[str], *, held: Collection[str] = (), unchecked: bool = False
+) -> list[str]:
+    """The links in the form that is sent. Raises Refusal with a sentence for what cannot be sent.
 
     A carousel takes storage paths too: those in TokPortal's folder, and those that the slot holds (`held`).
+    `unchecked`: the person insists on what a browser reads as a link.
     """
-    cleaned = [link.strip() for link in links if link.strip()]
-    if not cleaned:
+    is_carousel = kind in CAROUSEL_KINDS
+    given = split_given(links, several=is_carousel)
+    if not given:
         raise Refusal(_("Paste a link, or upload a file."), code="LINK_MISSING")
-    if kind == FixKind.URL and len(cleaned) > 1:
-        raise Refusal(_("A video takes one link."), code="LINK_MALFORMED")
-    if len(cleaned) > MAX_IMAGES:
+    if len(given) > MAX_IMAGES:
         raise Refusal(_("A carousel takes at most {count} images.").format(count=MAX_IMAGES), code="TOO_MANY_IMAGES")
-    for number, link in enumerate(cleaned, 1):
-        if kind == FixKind.CAROUSEL_URLS and is_given_path(link, held):
-            continue
-        if not is_web_link(link):
-            sentence = _("This is not a complete web link. It begins with https:// and has no spaces.")
-            if len(cleaned) > 1:
-                sentence = _(
-                    "Image {number}: this is not a complete web link. It begins with https:// and has no spaces."
-                ).format(number=number)
-            raise Refusal(sentence, code="LINK_MALFORMED")
-    return cleaned
+    sent = []
+    for number, text in enumerate(given, 1):
+        about = _("Image {number}: ").format(number=number) if len(given) > 1 else ""
+        is_path = is_carousel and is_given_path(text, held)
+        sent.append(text if is_path else sendable_link(text, about=about, unchecked=unchecked))
+    return sent
 
 
 def submit_links(
@@ -86,17 +83,17 @@ def submit_links(
 ) -> Fix:
     """A fix by link (video) or links (carousel, in order). Saved first, sent by a worker.
 
-    `unchecked`: send links all the same that certainly are bad. `fewer_than`: the person agreed to send fewer images
-    than this number, which the slot holds. `dry_run`: ask TokPortal to simulate; where it does not confirm that it did,
-    it was a real fix and is treated as one. Raises Refusal for links that cannot be sent, BadLinkError for bad ones,
-    FewerImagesError if the carousel would lose images, FixUnderwayError where somebody was faster.
+    `unchecked`: send links all the same that certainly are bad, unless they could lead into a network. `fewer_than`:
+    the person agreed to send fewer images than this number, which the slot holds. `dry_run`: ask TokPortal to simulate;
+    if it does not confirm that it did, it was a real fix and is treated as one. Raises Refusal for links that cannot be
+    sent, BadLinkError for bad ones, FewerImagesError if the carousel would lose images, FixUnderwayError if somebody was
+    faster.
     """
     kind = link_kind(issue.video)
-    cleaned = check_links(kind, links, held=issue.video.links)
+    cleaned = check_links(kind, links, held=issue.video.links, unchecked=unchecked)
     if kind in CAROUSEL_KINDS:
         refuse_fewer_images(ImageCount(len(issue.video.links), len(cleaned)), fewer_than)
-    if not unchecked:
-        refuse_bad_links(issue.video, cleaned)
+    refuse_bad_links(issue.video, cleaned, unchecked=unchecked)
     return create_fix(
         issue=issue, kind=kind, actor=actor, body=body_of(kind, cleaned), typed=cleaned, unchecked=unchecked,
         dry_run=dry_run, fewer_than=fewer_than, **fields,

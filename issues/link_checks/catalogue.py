@@ -80,11 +80,6 @@ CATALOGUE: dict[str, Rule] = {
         _("It opens a SharePoint page, often behind a company login."),
         _("Share it with “anyone with the link” and use its download link, or upload the file."),
     ),
-    "login_page": Rule(
-        Cls.BLOCKED,
-        _("People must log in to open it."),
-        _("Make the file public, or upload it."),
-    ),
     "transfer_page": Rule(
         Cls.WRONG,
         _("It opens a page that people have to click through."),

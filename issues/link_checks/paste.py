@@ -86,7 +86,7 @@ def read(text: str) -> Reading:
     if not link:
         offer = next(filter(None, map(_best, [*found, *_completed(text)])), "")
         return Reading(offer=offer, count=1 if offer else 0)
-    offer = _best(link)
+    offer = _best(text)
     return Reading(
         link=link,
         offer="" if offer == link else offer,
@@ -113,7 +113,7 @@ def _one_link(text: str) -> str:
 
 def _has_spaces_in_name(text: str) -> bool:
     """Whether the spaces belong to the link, as in `…/my reel.mp4`, rather than to words after it."""
-    first, *words = text.split()
+    first, *words = text.split() or [""]
     if _MEDIA_NAME.search(first) or not re.match(r"(?i)https?:[/\\]{2}", first) or not words:
         return False
     rest = " ".join(words)

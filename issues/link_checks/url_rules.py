@@ -15,7 +15,7 @@ from issues.link_checks.expiry import link_end
 from issues.link_checks.known_hosts import judge_known_host
 from issues.link_checks.paste import clean, read
 from issues.link_checks.ssrf import MalformedError, NotPublicError, PortError, parse_target
-from issues.link_checks.urls import WebLink, is_web_link, parse_link
+from issues.link_checks.urls import WebLink, parse_link
 from issues.tokportal.storage_paths import is_given_path
 
 
@@ -66,9 +66,10 @@ def judge_link(
 def _suggestion(url: str, meant: str, verdict: Verdict) -> str:
     """The link to offer in place of `url`: one that is read, is another, and leads to no page by its own address."""
     found = verdict.repaired or verdict.direct or ("" if verdict.is_bad else meant)
-    if not found or found == url or not is_web_link(found) or clean(found) != found:
+    if not found or found == url or clean(found) != found:
         return ""
-    return found
+    again = read(found)
+    return found if again.link == found and not again.offer else ""
 
 
 def _judge_whole(text: str, needed_until: datetime | None, now: datetime) -> Verdict:

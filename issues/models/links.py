@@ -45,6 +45,7 @@ class PreparedFix(models.Model):
     actor_name = models.CharField(max_length=160)
     request_id = models.CharField(max_length=64, blank=True)
     keep_dates = models.BooleanField(null=True, blank=True)  # null: as the team does it
+    unchecked = models.BooleanField(default=False, db_default=False)  # the person insisted on a bad link
     created_at = models.DateTimeField(auto_now_add=True)
     used_at = models.DateTimeField(null=True, blank=True)
     withdrawn_at = models.DateTimeField(null=True, blank=True)

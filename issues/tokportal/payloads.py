@@ -346,7 +346,7 @@ class WebhookPayload:
             raise PayloadError("a webhook without an id")
         return cls(
             id=_text(data["id"], 128),
-            url=_text(data.get("url"), 2048),
+            url=_text(data.get("url"), 8192),
             enabled=data.get("enabled") is not False,
             signing_secret=_text(data.get("signing_secret"), 512),
         )

@@ -14,6 +14,7 @@ from issues.access import load_bulk, load_editor, load_membership
 from issues.enums import IssueState
 from issues.fixes import bulk
 from issues.fixes.tables import MAX_BYTES
+from issues.link_checks.urls import MAX_LENGTH
 from issues.models import BulkFix, Issue, Team
 from issues.problems import Refusal
 from issues.queries.bulk import read_plan
@@ -75,8 +76,8 @@ def bulk_plan(request: MemberRequest, team_slug: str) -> HttpResponse:
             plan = bulk.plan_pattern(
                 team=team,
                 issues=_chosen(request, team),
-                find=request.POST.get("find", "")[:2048],
-                put=request.POST.get("put", "")[:2048],
+                find=request.POST.get("find", "")[:MAX_LENGTH],
+                put=request.POST.get("put", "")[:MAX_LENGTH],
                 actor=actor,
             )
     except Refusal as refusal:

@@ -12,12 +12,13 @@ from issues.access import load_editor, load_fix, load_issue, load_membership
 from issues.enums import FixKind, FixState
 from issues.fixes import rehost
 from issues.fixes.carousels import FewerImagesError, ImageCount
-from issues.fixes.link_gate import BadLinkError
+from issues.fixes.link_gate import NEVER_SENT
 from issues.fixes.outcomes import outcome_of_fix
 from issues.fixes.price import ask_price
 from issues.fixes.submit import repair_kinds, submit_links
 from issues.fixes.uploads import cancel_fix
 from issues.forms import LinksForm, number_of
+from issues.link_checks.paste import MAX_TEXT
 from issues.models import Fix, Issue
 from issues.problems import Refusal
 from issues.queries.filters import IssueFilters
@@ -68,13 +69,20 @@ def _panel_context(
         "form": form,
         "refusal": refusal.sentence if refusal else "",
         **_fewer_images(request, story, refusal),
-        "can_insist": isinstance(refusal, BadLinkError) or bool(fix and fix.code.startswith("LINK_")),
+        "can_insist": refusal.can_insist if refusal else _may_insist(fix),
+        "suggestion": refusal.suggestion if refusal else "",
         "holder": holder_of(issue),
         "can_edit": request.membership.can_edit,
         "back": filters.address,
         "handles": [(handle_of(user), user.get_full_name()) for user in people_to_call(issue.team)],
         **triage_context(editors_of(issue.team) if request.membership.can_edit else []),
     }
+
+
+def _may_insist(fix: Fix | None) -> bool:
+    """Whether the latest fix was refused for its link, and the person may send it all the same."""
+    code = fix.code if fix else ""
+    return code.startswith("LINK_") and code.removeprefix("LINK_").lower() not in NEVER_SENT
 
 
 def _fewer_images(request: MemberRequest, story: IssueStory, refusal: Refusal | None) -> dict[str, object]:
@@ -151,7 +159,7 @@ def submit_copy(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse
     request.membership = load_editor(request.user, team_slug)
     issue = load_issue(request.membership, pk)
     try:
-        rehost.submit_copy(issue=issue, link=request.POST.get("link", "")[:4096], actor=actor_of(request))
+        rehost.submit_copy(issue=issue, link=request.POST.get("link", "")[:MAX_TEXT], actor=actor_of(request))
     except Refusal as refusal:
         return _issue_page(request, load_issue(request.membership, pk), None, refusal)
     return _after_change(request, team_slug, pk)

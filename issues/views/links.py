@@ -13,8 +13,13 @@ from django.views.decorators.http import require_GET, require_POST
 
 from issues.access import load_editor, load_issue, load_membership
 from issues.checks.store import fresh_verdicts, known_looks, look_at_links, media_kind_of, verdict_of
+from issues.enums import FixKind
 from issues.fixes.carousels import ImageCount
+from issues.fixes.given_links import split_given
+from issues.fixes.submit import repair_kinds
+from issues.forms import MAX_LINKS_TEXT
 from issues.link_checks.catalogue import Verdict
+from issues.link_checks.paste import read
 from issues.link_checks.urls import host_of
 from issues.models import Issue, Video
 from issues.nudge import nudge
@@ -39,9 +44,11 @@ class TypedLink:
     looking: bool
 
 
-def _typed(request: MemberRequest) -> list[str]:
-    lines = request.POST.get("links", "")[:60_000].splitlines()
-    return [line.strip() for line in lines if line.strip()][:MAX_LINKS]
+def _typed(request: MemberRequest, issue: Issue) -> list[str]:
+    """What is in the field, cleaned as it will be when it is sent."""
+    lines = request.POST.get("links", "")[:MAX_LINKS_TEXT].splitlines()
+    texts = split_given(lines, several=FixKind.CAROUSEL_URLS in repair_kinds(issue.video))[:MAX_LINKS]
+    return [read(text).link or text for text in texts]
 
 
 def _judged(issue: Issue, links: list[str]) -> list[TypedLink]:
@@ -66,7 +73,7 @@ def check_link(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
     """
     request.membership = load_membership(request.user, team_slug)
     issue = load_issue(request.membership, pk)
-    links = _typed(request)
+    links = _typed(request, issue)
     if request.membership.can_edit:
         note_presence(issue=issue, user=request.user)
     return _answer(request, issue, links, ask=request.membership.can_edit)
@@ -97,7 +104,7 @@ def link_look(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
     """Ask the hosts of typed links now; answers within some 15 seconds. 429 over a person's or team's limit."""
     request.membership = load_editor(request.user, team_slug)
     issue = load_issue(request.membership, pk)
-    links = _typed(request)
+    links = _typed(request, issue)
     unknown = [entry.link for entry in _judged(issue, links) if entry.looking][:8]
     if not _within_limits(request, issue, unknown):
         return _answer(request, issue, links, ask=False)

@@ -69,11 +69,20 @@ document.addEventListener("click", (event) => {
     const field = document.getElementById(fill.dataset.into);
     const tabOf = document.querySelector(`[role="tab"][aria-controls="${field.closest('[role="tabpanel"]')?.id}"]`);
     if (tabOf) selectTab(tabOf);
-    field.value = fill.dataset.fill;
+    field.value = fill.dataset.fillLine ? withLine(field.value, Number(fill.dataset.fillLine), fill.dataset.fill) : fill.dataset.fill;
     field.dispatchEvent(new Event("input", { bubbles: true }));
     field.focus();
   }
 });
+
+// The text with its line of this number replaced; empty lines do not count.
+function withLine(text, number, replacement) {
+  let count = 0;
+  return text
+    .split("\n")
+    .map((line) => (line.trim() && ++count === number ? replacement : line))
+    .join("\n");
+}
 
 // Mark one line of a text, so that typing or pasting replaces it.
 export function selectLine(field, number) {
