@@ -60,7 +60,7 @@ def is_right(case: LinkCase, answer: Answer) -> bool:
     if case.right == "neither dead nor blocked; suggestion: the direct form":
         return answer["class"] not in {"dead", "blocked"} and _is_direct_form(case.url, answer.get("suggestion"))
     return any(
-        all(_judgement(phrase)(answer) for phrase in re.split(r" and (?:the )?", choice))
+        all(_judgement(phrase)(answer) for phrase in re.split(r" and (?!nothing)(?:the )?", choice))
         for choice in re.split(r" or (?=class|suggestion)", case.right)
     )
 

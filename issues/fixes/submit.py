@@ -86,8 +86,8 @@ def submit_links(
     `unchecked`: send links all the same that certainly are bad, unless they could lead into a network. `fewer_than`:
     the person agreed to send fewer images than this number, which the slot holds. `dry_run`: ask TokPortal to simulate;
     if it does not confirm that it did, it was a real fix and is treated as one. Raises Refusal for links that cannot be
-    sent, BadLinkError for bad ones, FewerImagesError if the carousel would lose images, FixUnderwayError if somebody was
-    faster.
+    sent, BadLinkError for bad ones, FewerImagesError if the carousel would lose images, FixUnderwayError if somebody
+    was faster.
     """
     kind = link_kind(issue.video)
     cleaned = check_links(kind, links, held=issue.video.links, unchecked=unchecked)

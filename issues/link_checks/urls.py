@@ -42,8 +42,10 @@ class WebLink:
 _AUTHORITY = re.compile(r"(?i)(?:https?:([/\\]*)|([/\\]{2,}))([^/?]*)")
 _TABS_AND_LINES = str.maketrans("", "", "\t\r\n")
 _C0_AND_SPACE = "".join(map(chr, range(33)))
-# Characters that browsers leave as they are: a link of these needs no encoding.
-_PLAIN = re.compile(r"[!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z|~]+")
+# What RFC 3986 allows in a link, besides the percent sign: a link of these needs no encoding.
+_PLAIN = re.compile(r"[!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]+")
+# What browsers leave as it is in some parts of a link, and stricter programs refuse. Both forms mean the same.
+_ENCODED = str.maketrans({sign: f"%{ord(sign):02X}" for sign in "|^{}`\\"})
 
 
 def parse_link(text: str, base: str = "") -> WebLink:
@@ -55,7 +57,7 @@ def parse_link(text: str, base: str = "") -> WebLink:
         raise MalformedError("length")
     try:
         url = URL(text, base or None)
-        href = url.href
+        href = url.href.translate(_ENCODED)
     except ValueError as error:
         raise MalformedError("unreadable") from error
     if url.protocol not in {"http:", "https:"}:
@@ -73,9 +75,9 @@ def parse_link(text: str, base: str = "") -> WebLink:
         scheme=url.protocol[:-1],
         host=host.removesuffix("."),
         port=int(url.port) if url.port else None,
-        path=url.pathname,
-        query=url.search[1:],
-        fragment=url.hash[1:],
+        path=url.pathname.translate(_ENCODED),
+        query=url.search[1:].translate(_ENCODED),
+        fragment=url.hash[1:].translate(_ENCODED),
     )
 
 
