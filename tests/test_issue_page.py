@@ -124,9 +124,9 @@ def test_stories_say_that_nothing_can_be_sent(page, video_issue):
 def test_link_check_answers_while_typing(page, video_issue):
     url = reverse("check_link", args=[video_issue.team.slug, video_issue.pk])
 
-    response = page.client.post(url, {"links": "https://drive.google.com/file/d/abc/view"})
+    response = page.client.post(url, {"links": "https://drive.google.com/drive/folders/abc"})
 
-    assert "Google Drive" in text(response)
+    assert "leads to a folder" in text(response)
     assert "uc?export=download&amp;id=abc" in response.content.decode()
 
 

@@ -129,7 +129,8 @@ _RULES: tuple[_Rule, ...] = (
     _page("Pics.io", ".pics.io", r"^/(?:app|search|preview)"),
     # Work and chat: mostly behind a log-in.
     _login("Slack", "files.slack.com", r"^/files-(?:pri|tmb)/", is_certain=True),
-    _login("Slack", ".slack.com", r"^/(?:files|archives|client|messages|team|app_redirect)/"),
+    _login("Slack", ".slack.com", r"^/files/", is_certain=True),
+    _login("Slack", ".slack.com", r"^/(?:archives|client|messages|team|app_redirect)/"),
     _page("Slack", "slack-files.com"),
     _login("Trello", "trello.com api.trello.com", r"^/1/cards/[^/]+/attachments/", is_certain=True),
     _page("Trello", "trello.com", r"^/[cbwu]/"),
