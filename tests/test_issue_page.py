@@ -127,7 +127,10 @@ def test_link_check_answers_while_typing(page, video_issue):
     response = page.client.post(url, {"links": "https://drive.google.com/drive/folders/abc"})
 
     assert "leads to a folder" in text(response)
-    assert "uc?export=download&amp;id=abc" in response.content.decode()
+
+    response = page.client.post(url, {"links": "See [the reel](https://cdn.example.com/a.mp4?x=1&y=2)."})
+
+    assert 'data-fill="https://cdn.example.com/a.mp4?x=1&amp;y=2"' in response.content.decode()
 
 
 def test_cancel_takes_a_queued_fix_back(page, video_issue):
