@@ -10,6 +10,7 @@ from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect
 
 from issues.sandbox.control import SandboxControl
+from issues.sandbox.media import heic
 from tests import browser as b
 
 pytestmark = [
@@ -198,10 +199,37 @@ def test_a_carousel_takes_images_in_the_order_that_is_chosen(page, demo, control
     expect(page.locator(".files .name")).to_have_text(["second.jpg", "first.jpg"])
 
     page.get_by_role("button", name="Upload and send the fix").click()
+    expect(page.locator("[data-error]")).to_contain_text("4 → 2 images")
+    page.get_by_role("button", name="Yes, send fewer images: 4 → 2").click()
 
     expect(page.get_by_text("Fixed and verified.")).to_be_visible(timeout=20_000)
     sent = control.ledger("fix")[-1]["body"]["carousel_images"]
     assert [path.rsplit("-", 1)[1] for path in sent] == ["second.jpg", "first.jpg"]
+
+
+def test_a_heic_photo_goes_through_us_and_the_form_asks_before_images_are_lost(page, demo, control, tmp_path):
+    open_carousel_issue(page, demo, control)
+    photo = tmp_path / "IMG_1.heic"
+    photo.write_bytes(heic(900).part(0, 900))
+    images = page.get_by_label("The images, one in each line, in order")
+    lines = images.input_value().splitlines()
+    images.fill("\n".join(lines[2:]))
+    expect(page.locator("#link-check")).to_contain_text("4 → 2 images")
+    page.get_by_role("button", name="Send the fix").click()
+    expect(page.get_by_label("Yes, send fewer images: 4 → 2 images")).not_to_be_checked()
+    expect(images).to_have_value("\n".join(lines[2:]))
+
+    page.get_by_role("tab", name="Images").click()
+    page.get_by_role("button", name="Start from the 4 images as they are").click()
+    page.get_by_role("button", name="Remove Image 2").click()
+    page.locator("#file-input").set_input_files([photo])
+    page.get_by_role("button", name="Upload and send the fix").click()
+
+    expect(page.get_by_text("Fixed and verified.")).to_be_visible(timeout=20_000)
+    sent = control.ledger("fix")[-1]["body"]["carousel_images"]
+    assert sent[:3] == [lines[0], lines[2], lines[3]]
+    assert sent[3].endswith("IMG1.heic.jpg") or sent[3].endswith("IMG1.jpg")
+    assert control.ledger("direct")[-1]["content_type"] == "image/heic"
 
 
 def test_a_bad_link_is_said_while_it_is_typed_and_when_it_is_sent(page, demo):

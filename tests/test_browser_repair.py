@@ -155,6 +155,7 @@ def test_one_image_of_a_carousel_is_replaced_and_the_rest_stays(page, demo, tmp_
     picture.write_bytes(b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01" + bytes(2000) + b"\xff\xd9")
     page.goto(demo.url + TEAM + "/")
     page.locator("tr.link-row", has_text="image 2 is not loading").first.get_by_role("link").first.click()
+    held = page.get_by_label("The images, one in each line, in order").input_value().splitlines()
     page.get_by_role("tab", name="Images").click()
     page.get_by_role("button", name="Start from the 4 images as they are").click()
     rows = page.locator("[data-files] > li")
@@ -169,7 +170,8 @@ def test_one_image_of_a_carousel_is_replaced_and_the_rest_stays(page, demo, tmp_
     page.get_by_role("button", name="Upload and send the fix").click()
     expect(page.get_by_text("Fixed and verified.")).to_be_visible(timeout=30_000)
     sent = control.ledger("fix")[before:][-1]["body"]["carousel_images"]
-    assert [source.startswith("images/") for source in sent] == [False, True, False, False]
+    assert [sent[0], *sent[2:]] == [held[0], *held[2:]]
+    assert sent[1].endswith("new.jpg")
 
 
 def test_a_video_goes_up_with_progress(page, demo, tmp_path):
