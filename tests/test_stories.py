@@ -65,7 +65,7 @@ def test_tokportals_answer_decides(story, actor, small_sandbox, page, takes):
         assert (fix.state, fix.issue.state) == (FixState.SUCCEEDED, "fixed")
     else:
         assert (fix.state, fix.code, fix.issue.state) == (FixState.REJECTED, "VALIDATION_ERROR", "open")
-        assert "video_url is for videos" in page("issue", story.pk).content.decode()
+        assert "TokPortal says: “video_url is for videos”." in page("issue", story.pk).content.decode()
 
 
 def test_a_story_is_fixed_from_the_page(story, page):

@@ -67,7 +67,7 @@ def tokportal(outside):
     """A small sandbox whose object store can be reached from the trials' internet."""
     with Sandbox(rate=60_000, bundles=12, videos=60, flagged=0) as running:
         resolver.forget()
-        outside.direct[:] = [f"127.0.0.1:{running.storage_port}"]
+        outside.direct[:] = [f"127.0.0.1:{port}" for port in (running.storage_port, running.image_port)]
         yield running
         outside.direct.clear()
 
@@ -304,7 +304,9 @@ def test_a_chosen_file_is_taken_held_or_refused(case, connected, tokportal, page
         path = cases.FILES / case.name
         with path.open("rb") as file:
             pieces = [{"at": at, "bytes": b64encode(part).decode()} for at, part in pieces_of(file)]
-        said = {"files": [{"name": case.name, "size": path.stat().st_size, "pieces": pieces}], **fields}
+        entry = {"name": case.name, "size": path.stat().st_size, "pieces": pieces}
+        kept = [{"link": link} for link in links[1:]]  # the carousel keeps its number of images
+        said = {"files": [entry, *kept], **fields}
         url = reverse("upload_begin", args=[team.slug, issue.pk])
         answer = page.client.post(url, json.dumps(said), content_type="application/json")
         return answer.status_code, answer.json()

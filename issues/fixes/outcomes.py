@@ -238,7 +238,13 @@ def _outcome_of_blocked(reason: object) -> Outcome:
 def outcome_of_fix(code: str, code_details: Mapping[str, Any]) -> Outcome:
     """The same from what a fix keeps of TokPortal's answer."""
     status = code_details.get("status", 0)
-    return outcome_of(code, status if isinstance(status, int) else 0, code_details)
+    found = outcome_of(code, status if isinstance(status, int) else 0, code_details)
+    words = code_details.get("message")
+    if code != c.VALIDATION_ERROR or not isinstance(words, str) or words in {"", code}:
+        return found
+    # What TokPortal does not accept, only its own words can tell.
+    say = gettext("{say} TokPortal says: “{words}”.").format(say=found.say, words=words[:200].rstrip(" ."))
+    return Outcome(say, found.next_step)
 
 
 # What is kept of an error's details: what decides the sentence, and what TokPortal's support asks for.

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -92,8 +93,9 @@ def read_plan(bulk: BulkFix) -> PlanView:
 
 
 def _row(row: BulkRow) -> PlanRow:
-    before = [*row.before, *[""] * (len(row.links) - len(row.before))]
-    pairs = [(old, new) for old, new in zip(before, row.links, strict=False) if old != new]
+    # Images that come in addition have nothing before them; those that are left out have nothing after them.
+    paired = zip_longest(row.before, row.links, fillvalue="") if row.links else ()
+    pairs = [(old, new) for old, new in paired if old != new]
     rule = CATALOGUE.get(row.verdict)
     status, sentence = _standing(row)
     lines = lines_text(row.lines) if row.issue_id and row.lines else ""

@@ -124,7 +124,7 @@ def _within_limits(request: MemberRequest, issue: Issue, links: list[str]) -> bo
         (f"person:{request.user.pk}", PERSON_LIMIT, len(links)),
         (f"team:{issue.team_id}", TEAM_LIMIT, len(links)),
     ]
-    wanted += [(f"host:{host_of(link)}", HOST_LIMIT, 1) for link in links]
+    wanted += [(f"host:{host}", HOST_LIMIT, 1) for link in links if (host := host_of(link))]
     for name, most, count in wanted:
         key = f"looks:{minute}:{name}"
         cache.add(key, 0, timeout=WINDOW.total_seconds() * 2)
