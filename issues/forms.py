@@ -1,5 +1,6 @@
 """Forms: what a page sends, cleaned."""
 
+from datetime import date
 from functools import partial
 from typing import Any
 from zoneinfo import available_timezones
@@ -47,6 +48,15 @@ class LinksForm(forms.Form):
         return [line.strip() for line in str(self.cleaned_data["links"]).splitlines() if line.strip()]
 
 
+def _expiry(label: Any) -> forms.DateField:
+    return forms.DateField(
+        required=False,
+        label=label,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text=_("TokPortal shows it beside the key, if it has one. The owners are reminded before that day."),
+    )
+
+
 class WorkspaceForm(forms.Form):
     """Connect a workspace. Keys are never shown again.
 
@@ -71,6 +81,8 @@ class WorkspaceForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
         help_text=_("Only where the first key may only read."),
     )
+    read_key_expires_on = _expiry(_("The API key expires on"))
+    write_key_expires_on = _expiry(_("The second key expires on"))
 
 
 class RotateForm(forms.Form):
@@ -89,6 +101,16 @@ class RotateForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
         help_text=_("Leave empty to keep what is there."),
     )
+    read_key_expires_on = _expiry(_("The API key expires on"))
+    write_key_expires_on = _expiry(_("The key for fixes expires on"))
+
+    def expires(self) -> dict[str, date | None]:
+        """The days of the fields that were sent, by key."""
+        return {
+            which: self.cleaned_data[f"{which}_expires_on"]
+            for which in ("read_key", "write_key")
+            if f"{which}_expires_on" in self.data
+        }
 
 
 class WorkspaceChangeForm(forms.Form):
@@ -102,6 +124,13 @@ class WorkspaceChangeForm(forms.Form):
         help_text=_(
             "Those where a flag is likely are looked at far more often, as far as TokPortal's rate limit allows."
         ),
+    )
+    low_credits = forms.IntegerField(
+        min_value=0,
+        max_value=1_000_000,
+        required=False,
+        label=_("Warn the owners below … credits"),
+        help_text=_("A fix can cost credits if the Coverage of its account is due. 0: never."),
     )
 
 

@@ -14,7 +14,7 @@ from issues.checks import background
 from issues.enums import Origin
 from issues.fixes import bulk, claims, lifecycle, prepared, uploads
 from issues.models import Workspace
-from issues.notify import collect, compose, invitations, keys, post
+from issues.notify import collect, compose, invitations, keys, post, warnings
 from issues.nudge import nudge
 from issues.outgoing import announce, deliver
 from issues.problems import Refusal
@@ -137,8 +137,9 @@ def beat(queue: str) -> None:
 
 @shared_task(name="issues.tell_owners")
 def tell_owners() -> None:
-    """Tell owners by e-mail whose key TokPortal has refused."""
+    """Tell owners whose key TokPortal has refused or expires soon, and who have few credits left."""
     keys.tell_owners_of_refused_keys()
+    warnings.warn_owners()
 
 
 @shared_task(name="issues.deliver_hooks")

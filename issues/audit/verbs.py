@@ -31,6 +31,8 @@ class Verb(TextChoices):
     WORKSPACE_CHANGED = "workspace.changed", _("Workspace changed")
     WORKSPACE_KEY_CHANGED = "workspace.key_changed", _("Key changed")
     WORKSPACE_KEY_REFUSED = "workspace.key_refused", _("Key refused")
+    WORKSPACE_KEY_EXPIRES = "workspace.key_expires", _("Key expires soon")
+    WORKSPACE_LOW_CREDITS = "workspace.low_credits", _("Few credits left")
     WORKSPACE_PAUSED = "workspace.paused", _("Workspace paused")
     WORKSPACE_RESUMED = "workspace.resumed", _("Workspace resumed")
     WORKSPACE_SWEEP_WANTED = "workspace.sweep_wanted", _("Look asked for")

@@ -1,10 +1,12 @@
 """A connection of a team to TokPortal, and the rate budget of its keys."""
 
 import uuid
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, timedelta
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils import timezone
 
 from issues.enums import WorkspaceState
 from issues.models.teams import Team
@@ -14,6 +16,18 @@ from issues.tokportal.api_version import is_newer_version
 MIN_AGE_MINUTES, MAX_AGE_MINUTES = 5, 24 * 60
 # Two periods of Coverage for one account, at TokPortal's list price.
 DEFAULT_LOW_CREDITS = 50
+
+
+EXPIRES_SOON_DAYS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiringKey:
+    """A key that expires soon. `days` is negative if the day has passed."""
+
+    day: date
+    days: int
+    is_for_fixes: bool
 
 
 class Workspace(models.Model):
@@ -99,6 +113,22 @@ class Workspace(models.Model):
     def speaks_newer(self) -> bool:
         """Whether its TokPortal speaks a newer version of the API than this TokDash was built for."""
         return is_newer_version(self.api_version)
+
+    @property
+    def expiring_keys(self) -> list["ExpiringKey"]:
+        """Its keys that expire within two weeks or have, as far as an owner said."""
+        today = timezone.now().astimezone(UTC).date()
+        told = (("read_key", self.read_key_expires_on), ("write_key", self.write_key_expires_on))
+        found = [
+            ExpiringKey(day, (day - today).days, which == "write_key")
+            for which, day in told
+            if day and getattr(self, f"{which}_fingerprint")
+        ]
+        return [key for key in found if key.days <= EXPIRES_SOON_DAYS]
+
+    @property
+    def has_warnings(self) -> bool:
+        return self.has_low_credits or bool(self.expiring_keys)
 
     @property
     def has_low_credits(self) -> bool:

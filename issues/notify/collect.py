@@ -25,6 +25,8 @@ _KIND_OF = {
     Verb.FIX_REJECTED.value: NoticeKind.FAILED,
     Verb.FIX_NEEDS_HUMAN.value: NoticeKind.FAILED,
     Verb.WORKSPACE_KEY_REFUSED.value: NoticeKind.KEY_REFUSED,
+    Verb.WORKSPACE_KEY_EXPIRES.value: NoticeKind.KEY_EXPIRES,
+    Verb.WORKSPACE_LOW_CREDITS.value: NoticeKind.LOW_CREDITS,
     Verb.ISSUE_ASSIGNED.value: NoticeKind.ASSIGNED,
 }
 
@@ -60,7 +62,7 @@ def collect_events(team_id: int, events: Sequence[AuditEvent]) -> int:
                     kind=kind,
                     key=f"{kind}:{event.seq}",
                     issue_id=event.issue_id,
-                    workspace_id=event.workspace_id if kind == NoticeKind.KEY_REFUSED else None,
+                    workspace_id=None if event.issue_id else event.workspace_id,
                 )
             )
     return _add(rows)

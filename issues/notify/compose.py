@@ -25,7 +25,8 @@ ROWS = 8  # of a group; the rest is behind a link
 # These are only worth telling while the issue is still to be repaired.
 _OPEN_ONLY = {NoticeKind.NEW, NoticeKind.OVERDUE, NoticeKind.FAILED, NoticeKind.ASSIGNED}
 _ORDER = (
-    NoticeKind.KEY_REFUSED, NoticeKind.BEHIND, NoticeKind.FAILED, NoticeKind.OVERDUE, NoticeKind.CALLED,
+    NoticeKind.KEY_REFUSED, NoticeKind.KEY_EXPIRES, NoticeKind.LOW_CREDITS,
+    NoticeKind.BEHIND, NoticeKind.FAILED, NoticeKind.OVERDUE, NoticeKind.CALLED,
     NoticeKind.ASSIGNED, NoticeKind.NEW, NoticeKind.REMINDER,
 )  # fmt: skip
 
@@ -34,6 +35,10 @@ def _said(kind: NoticeKind, count: int) -> str:
     """`3 new issues`: a part of the subject."""
     pattern = {
         NoticeKind.KEY_REFUSED: ngettext("{count} refused key", "{count} refused keys", count),
+        NoticeKind.KEY_EXPIRES: ngettext("{count} key expires", "{count} keys expire", count),
+        NoticeKind.LOW_CREDITS: ngettext(
+            "{count} workspace has few credits", "{count} workspaces have few credits", count
+        ),
         NoticeKind.BEHIND: ngettext("{count} workspace behind", "{count} workspaces behind", count),
         NoticeKind.FAILED: ngettext("{count} failed fix", "{count} failed fixes", count),
         NoticeKind.OVERDUE: ngettext("{count} late", "{count} late", count),
@@ -180,10 +185,12 @@ def _line(channel: Channel, issue: Issue, why: str = "") -> str:
 def _about_workspace(channel: Channel, notice: Notice) -> str:
     if notice.workspace is None:
         return f"  {mask_secrets(notice.detail)}"
-    page = "workspace_keys" if notice.kind == NoticeKind.KEY_REFUSED else "workspace"
-    what = gettext("its checks are behind")
-    if notice.kind == NoticeKind.KEY_REFUSED:
-        what = gettext("TokPortal refuses its key")
+    page = "workspace" if notice.kind == NoticeKind.BEHIND else "workspace_keys"
+    what = {
+        NoticeKind.KEY_REFUSED: gettext("TokPortal refuses its key"),
+        NoticeKind.KEY_EXPIRES: gettext("its key expires soon"),
+        NoticeKind.LOW_CREDITS: gettext("it has few credits left"),
+    }.get(NoticeKind(notice.kind), gettext("its checks are behind"))
     return f"  {notice.workspace.name}: {what}.\n    {_url(page, channel.team.slug, notice.workspace_id)}"
 
 

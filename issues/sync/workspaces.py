@@ -1,6 +1,8 @@
 """Connect a workspace, check and change its keys, pause it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from functools import partial
 
 from django.db import IntegrityError, transaction
@@ -15,6 +17,8 @@ from issues.nudge import nudge
 from issues.problems import Refusal
 from issues.sealed import Secret
 from issues.sync.connection import client_for_key
+from issues.sync.key_expiry import FIELDS as EXPIRY_FIELDS
+from issues.sync.key_expiry import clean_expiry, put_expiry
 from issues.tokportal.addresses import canonical_base_url, host_of_limit
 from issues.tokportal.budget import Lane
 from issues.tokportal.errors import (
@@ -88,7 +92,15 @@ def key_problem(error: TokPortalError) -> str:
 
 
 def connect_workspace(
-    *, team: Team, name: str, base_url: str, read_key: str, write_key: str = "", actor: Actor
+    *,
+    team: Team,
+    name: str,
+    base_url: str,
+    read_key: str,
+    write_key: str = "",
+    read_key_expires_on: date | None = None,
+    write_key_expires_on: date | None = None,
+    actor: Actor,
 ) -> Workspace:
     """Connect a TokPortal account: both keys are checked before anything is saved.
 
@@ -100,6 +112,7 @@ def connect_workspace(
         raise Refusal(_("Give the workspace a name."), code="NAME_MISSING")
     if Workspace.objects.filter(team=team, name=name).exists():
         raise Refusal(_("This team has a workspace named “{name}” already.").format(name=name), code="NAME_TAKEN")
+    expires = {"read_key": clean_expiry(read_key_expires_on), "write_key": clean_expiry(write_key_expires_on)}
     account = check_key(base_url, key)
     if second:
         check_key(base_url, second)
@@ -118,12 +131,16 @@ def connect_workspace(
                 next_sync_at=now,
             )
             _set_keys(workspace, key, second)
+            until = put_expiry(workspace, "read_key", expires["read_key"])
+            if second:
+                until |= put_expiry(workspace, "write_key", expires["write_key"])
             workspace.save()
             changes: Changes = {
                 "base_url": [None, base_url],
                 "account": [None, account.email],
                 "read_key": [None, "set"],
                 **({"write_key": [None, "set"]} if second else {}),
+                **until,
             }
             record(team.pk, actor, [Event.about_workspace(Verb.WORKSPACE_CONNECTED, workspace, changes)])
     except IntegrityError as error:
@@ -145,8 +162,19 @@ def _set_keys(workspace: Workspace, read_key: Secret | None, write_key: Secret |
     return fields
 
 
-def rotate_key(*, workspace: Workspace, read_key: str = "", write_key: str = "", actor: Actor) -> None:
-    """Replace a key, or both; checked first. A workspace whose key was refused works again afterwards."""
+def rotate_key(
+    *,
+    workspace: Workspace,
+    read_key: str = "",
+    write_key: str = "",
+    expires: Mapping[str, date | None] | None = None,
+    actor: Actor,
+) -> None:
+    """Replace a key, or both; checked first. A workspace whose key was refused works again afterwards.
+
+    `expires`: when the keys expire, by `read_key` and `write_key`. A new key without a day has none.
+    """
+    days = {which: clean_expiry(day) for which, day in (expires or {}).items()}
     new_read = clean_key(read_key) if read_key.strip() else None
     new_write = clean_key(write_key) if write_key.strip() else None
     if new_read is None and new_write is None:
@@ -160,7 +188,10 @@ def rotate_key(*, workspace: Workspace, read_key: str = "", write_key: str = "",
         for which, key in (("read_key", new_read), ("write_key", new_write)):
             if key is not None:
                 changes[which] = ["set" if getattr(current, f"{which}_fingerprint") else None, "changed"]
-        fields = _set_keys(current, new_read, new_write)
+        fields = [*_set_keys(current, new_read, new_write), *EXPIRY_FIELDS]
+        for which, key in (("read_key", new_read), ("write_key", new_write)):
+            if key is not None or (which in days and getattr(current, f"{which}_fingerprint")):
+                changes |= put_expiry(current, which, days.get(which))
         if account:
             current.account_email, current.credits = account.email, account.credits
             current.credits_at = timezone.now()
@@ -181,8 +212,10 @@ def rotate_key(*, workspace: Workspace, read_key: str = "", write_key: str = "",
         record(current.team_id, actor, [Event.about_workspace(Verb.WORKSPACE_KEY_CHANGED, current, changes)])
 
 
-def change_workspace(*, workspace: Workspace, name: str, max_age_minutes: int, actor: Actor) -> None:
-    """Rename it, or set another bound for the time between two looks at a bundle."""
+def change_workspace(
+    *, workspace: Workspace, name: str, max_age_minutes: int, low_credits: int | None = None, actor: Actor
+) -> None:
+    """Rename it, set another bound for the time between two looks at a bundle, or warn at another amount of credits."""
     name = name.strip()[:80]
     if not MIN_AGE_MINUTES <= max_age_minutes <= MAX_AGE_MINUTES:
         raise Refusal(
@@ -200,8 +233,11 @@ def change_workspace(*, workspace: Workspace, name: str, max_age_minutes: int, a
         if max_age_minutes != current.max_age_minutes:
             changes["max_age_minutes"] = [current.max_age_minutes, max_age_minutes]
             current.max_age_minutes = max_age_minutes
+        if low_credits is not None and low_credits != current.low_credits:
+            changes["low_credits"] = [current.low_credits, low_credits]
+            current.low_credits, current.low_credits_told_at = low_credits, None
         if changes:
-            current.save(update_fields=["name", "max_age_minutes"])
+            current.save(update_fields=["name", "max_age_minutes", "low_credits", "low_credits_told_at"])
             record(current.team_id, actor, [Event.about_workspace(Verb.WORKSPACE_CHANGED, current, changes)])
 
 

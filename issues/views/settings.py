@@ -19,6 +19,7 @@ from issues.nudge import nudge
 from issues.problems import Refusal
 from issues.queries.freshness import freshness_of
 from issues.sync import workspaces
+from issues.sync.key_expiry import set_expiry
 from issues.tokportal.constants import API_VERSION
 from issues.views.chrome import MemberRequest, actor_of, render_page
 from issues.views.errors import too_many
@@ -95,11 +96,12 @@ def _keys_page(
     rotate: RotateForm | None = None,
     change: WorkspaceChangeForm | None = None,
 ) -> HttpResponse:
-    values = {"name": workspace.name, "max_age_minutes": workspace.max_age_minutes}
+    names = ("name", "max_age_minutes", "low_credits")
+    days = {name: getattr(workspace, name) for name in ("read_key_expires_on", "write_key_expires_on")}
     context = {
         "workspace": workspace,
-        "rotate": rotate or RotateForm(),
-        "change": change or WorkspaceChangeForm(initial=values),
+        "rotate": rotate or RotateForm(initial=days),
+        "change": change or WorkspaceChangeForm(initial={name: getattr(workspace, name) for name in names}),
     }
     failed = (rotate and rotate.errors) or (change and change.errors)
     return render_page(request, "settings/keys.html", context, status=422 if failed else 200)
@@ -134,14 +136,24 @@ def workspace_rotate(request: MemberRequest, team_slug: str, workspace_id: UUID)
     form = RotateForm(request.POST)
     if form.is_valid():
         try:
-            workspaces.rotate_key(workspace=workspace, actor=actor_of(request), **form.cleaned_data)
+            message = _replace_keys(request, workspace, form)
         except Refusal as refusal:
             form.add_error(None, refusal.sentence)
     if form.errors:
         return _keys_page(request, workspace, rotate=form)
-    nudge("issues.sync_workspace", str(workspace.pk))
-    messages.success(request, _("The new key works and is in use."))
+    messages.success(request, message)
     return redirect("workspace_keys", team_slug, workspace_id)
+
+
+def _replace_keys(request: MemberRequest, workspace: Workspace, form: RotateForm) -> str:
+    """New keys, or only other days on which those that are there expire. Raises Refusal."""
+    new = {which: form.cleaned_data[which] for which in ("read_key", "write_key")}
+    expires, actor = form.expires(), actor_of(request)
+    if not any(new.values()) and set_expiry(workspace=workspace, expires=expires, actor=actor):
+        return _("Saved.")
+    workspaces.rotate_key(workspace=workspace, expires=expires, actor=actor, **new)
+    nudge("issues.sync_workspace", str(workspace.pk))
+    return _("The new key works and is in use.")
 
 
 @require_POST
