@@ -238,7 +238,7 @@ def test_a_bad_link_is_said_while_it_is_typed_and_when_it_is_sent(page, demo):
 
     field.fill("https://drive.google.com/file/d/abc/view")
     expect(page.locator("#link-check")).to_contain_text("Google Drive")
-    page.get_by_role("button", name="Use https://drive.google.com/uc").click()
+    page.get_by_role("button", name="Use https://drive.google.com/uc").click(timeout=20_000)
     expect(field).to_have_value("https://drive.google.com/uc?export=download&id=abc")
 
     field.fill("https://broken.invalid/clip.mp4")

@@ -92,8 +92,8 @@ def test_a_table_is_previewed_with_what_cannot_be_used(page, demo):
 
 
 def test_a_file_behind_a_repaired_link_is_copied_to_tokportal(page, demo):
-    page.goto(demo.url + TEAM + "/?q=access")
-    page.locator("tr.link-row", has_text="Drive page").first.get_by_role("link").first.click()
+    page.goto(demo.url + TEAM + "/?q=Vorschau")
+    page.locator("tr.link-row", has_text="Dropbox share link").first.get_by_role("link").first.click()
     expect(page.locator("#suggestion")).to_contain_text("It opens fine here: 3 MB MP4, 31 s.", timeout=20_000)
     page.get_by_role("button", name="Copy that file to TokPortal").click()
     expect(page.get_by_text("Fixed and verified.")).to_be_visible(timeout=30_000)

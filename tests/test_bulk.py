@@ -218,6 +218,12 @@ def test_what_is_no_table_is_refused(text, code):
         ("https://a.example/x/1.mp4", "A.EXAMPLE", "b.example:8443", "https://b.example:8443/x/1.mp4"),
         ("https://a.example/x/1.mp4", "https://a.example/x/", "https://c.example/y/", "https://c.example/y/1.mp4"),
         ("https://a.example/x/1.mp4", "example", "b.example", "https://a.example/x/1.mp4"),
+        (
+            "https://a.example/K'+é|.mp4?sig=a%2fb&x=#y",
+            "a.example",
+            "b.example",
+            "https://b.example/K'+é|.mp4?sig=a%2fb&x=#y",
+        ),
         ("https://not-a.example/a.example", "a.example", "b.example", "https://not-a.example/a.example"),
     ],
 )

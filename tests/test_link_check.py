@@ -214,6 +214,12 @@ def test_share_links_are_judged_by_the_file_behind_them(look, link, code, cls, r
     assert ("opens fine here" in verdict.sentence) == (cls == "ok")
 
 
+def test_the_end_of_a_link_that_works_is_told(look):
+    report = look("https://works.example.com/a.mp4?Expires=1900000000&Signature=x&Key-Pair-Id=k")
+    assert report.verdict.cls == "ok"
+    assert report.verdict.sentence.endswith("This temporary link ends on 17 March 2030, 17:46 UTC.")
+
+
 def test_a_link_in_a_wrapper_is_opened_as_it_is_and_the_inner_one_is_offered(look, outside):
     inner = "https://www.dropbox.com/scl/fi/a/b.mp4?rlkey=x&dl=0"
     report = look(f"https://eur02.safelinks.protection.outlook.com/?url={quote(inner, safe='')}&data=05")

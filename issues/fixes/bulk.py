@@ -3,11 +3,11 @@
 A plan's rows become fixes of their own, due when the countdown ends; so they survive whatever a single fix survives.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.db import transaction
@@ -25,6 +25,7 @@ from issues.fixes.tables import read_table
 from issues.link_checks.catalogue import Verdict
 from issues.link_checks.checker import Report
 from issues.link_checks.masking import mask_secrets, shown_url
+from issues.link_checks.paste import clean
 from issues.models import BulkFix, BulkRow, Fix, Issue, Team
 from issues.nudge import nudge
 from issues.problems import Refusal
@@ -46,7 +47,7 @@ def plan_pattern(*, team: Team, issues: Iterable[Issue], find: str, put: str, ac
 
     Raises Refusal where nothing matches.
     """
-    find, put = find.strip(), put.strip()
+    find, put = clean(find), clean(put)
     if not find or not put:
         raise Refusal(_("Say what to find and what to put in its place."), code="PATTERN_MISSING")
     if ("://" in find) != ("://" in put):
@@ -67,13 +68,10 @@ def with_pattern(link: str, find: str, put: str) -> str:
     """The link with its beginning, or its host, replaced; unchanged where that is another."""
     if "://" in find:
         return put + link[len(find) :] if link.startswith(find) else link
-    try:
-        parts = urlsplit(link)
-    except ValueError:
+    found = re.match(r"(https?://)([^/?#]*)", link, re.IGNORECASE)
+    if not found or found[2].lower() != find.lower().rstrip("/"):
         return link
-    if (parts.netloc or "").lower() != find.lower().rstrip("/"):
-        return link
-    return parts._replace(netloc=put.rstrip("/")).geturl()
+    return f"{found[1]}{put.rstrip('/')}{link[found.end() :]}"  # what follows may be signed: not a byte of it changes
 
 
 def plan_table(*, team: Team, text: str | bytes, actor: Actor) -> BulkFix:

@@ -325,13 +325,18 @@ class Verdict:
         elif self.code == "signature_expires_soon" and self.until:
             text = gettext("This link ends on {until} UTC, before the video is posted.").format(until=self._end)
         elif self.opened:
-            text = gettext("TokPortal converts this share link, and the file behind it opens fine here: {}.").format(
-                in_words(self.fact)
+            said = gettext(
+                "TokPortal converts {service} share links, and the file behind this one opens fine here: {fact}."
             )
+            text = said.format(service=_SHARES.get(self.code, ""), fact=in_words(self.fact))
         elif self.direct:
-            text = gettext("It is a share link, which TokPortal converts.")
+            said = gettext("It is a {service} share link. TokPortal converts it, if anyone with the link can open it.")
+            text = said.format(service=_SHARES.get(self.code, ""))
         elif self.fact and self.code in _WITH_FACT:
             text = gettext(_WITH_FACT[self.code]).format(in_words(self.fact))
+        if self.until and self.cls is Cls.OK:
+            ends = gettext("This temporary link ends on {until} UTC.").format(until=self._end)
+            text = f"{text} {ends}"
         return (
             gettext("Image {index} of {count}: {text}").format(index=self.index, count=self.count, text=text)
             if self.index
@@ -355,6 +360,7 @@ class Verdict:
         return replace(self, index=index, count=count)
 
 
+_SHARES = {"drive_view_page": "Google Drive", "dropbox_preview": "Dropbox"}
 _WITH_FACT = {
     "malformed": _("There are {} here, and one is wanted."),
     "transfer_page": _("It opens a page of {}, not the file."),

@@ -16,7 +16,7 @@ from issues.link_checks.catalogue import Verdict
 from issues.link_checks.http_fetch import Clock, FetchError, fetch
 from issues.link_checks.looker import Looker, size_text
 from issues.link_checks.resolver import Network, current_network
-from issues.link_checks.url_rules import is_only_trimmed, judge_link, of_share_link
+from issues.link_checks.url_rules import is_only_trimmed, judge_link, link_end, of_share_link
 from issues.link_checks.urls import host_of
 
 __all__ = ["Report", "check_link", "size_text", "stored_size"]
@@ -74,6 +74,8 @@ def check_link(
             verdict = replace(verdict, code="tokportal_copy_ok")
         if by_address.cls is VerdictClass.EXPIRING:
             verdict = by_address
+        elif end := link_end(url):
+            verdict = replace(verdict, until=end)
     return Report(verdict, looker.evidence())
 
 

@@ -9,7 +9,6 @@ from django.views.decorators.http import require_GET, require_POST
 
 from issues.access import load_editor, load_membership, load_video
 from issues.fixes.carousels import FewerImagesError, ImageCount
-from issues.fixes.link_gate import BadLinkError
 from issues.fixes.prepared import prepare, withdraw
 from issues.forms import LinksForm, number_of
 from issues.models import Video
@@ -32,7 +31,8 @@ def _page(request: MemberRequest, refusal: Refusal | None = None, video: Video |
         "risk": list_at_risk(request.membership.team, after=request.GET.get("after", "")),
         "refusal": refusal.sentence if refusal else "",
         "refused_id": video.pk if video else 0,
-        "can_insist": isinstance(refusal, BadLinkError),
+        "can_insist": bool(refusal and refusal.can_insist),
+        "suggestion": refusal.suggestion if refusal else "",
         "fewer": None,
         "typed": typed,
     }
