@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from issues.fixes.tables.cells import is_position
 from issues.fixes.tables.header import Age, Heading, Role, understand
 from issues.fixes.tables.links import is_linkish
-from issues.fixes.tables.model import Row, quoted
+from issues.fixes.tables.model import MAX_COLUMNS, Row, quoted
 from issues.problems import Refusal
 
 _YEARS = 1000  # “links 2026” is no image number
@@ -45,7 +45,7 @@ def is_full_header(row: Row) -> bool:
 def _named(row: Row) -> tuple[int, bool, bool]:
     """How many key columns the row names, whether a link column, and whether it surely does."""
     filled = [cell for cell in row.cells if cell.strip()]
-    if any(map(is_linkish, filled)) or any(cell.strip().isdecimal() for cell in filled):
+    if len(row.cells) > MAX_COLUMNS or any(map(is_linkish, filled)) or any(cell.strip().isdecimal() for cell in filled):
         return 0, False, False
     roles = {understand(index, cell).role for index, cell in enumerate(row.cells) if len(cell) <= 60}
     keys = roles & {*_KEY_ROLES, Role.ORDER}

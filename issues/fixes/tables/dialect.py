@@ -8,14 +8,16 @@ from django.utils.translation import gettext as _
 
 from issues.fixes.tables.columns import is_header
 from issues.fixes.tables.links import LINK, holds_link, starts_with_link, tidy
-from issues.fixes.tables.model import Grid, Row
+from issues.fixes.tables.model import MAX_CELL, MAX_COLUMNS, MAX_LINES, Grid, Row
 from issues.fixes.tables.records import is_ruler, lines_of, read_records
+from issues.problems import Refusal
 
 _DELIMITERS = ("\t", ";", ",", "|")  # of two that are equally good, the first
 _SEP = re.compile(r'\s*"?sep=(.)"?[\s;,]*\Z', re.I)
 _BOXES = str.maketrans("│┃║", "|||")
 _GLUED = re.compile(rf"[^\s,;|]\s*[,;|\t]\s*[\"'<]?{LINK}", re.I)
 _SCORED_LINES = 400
+_MOST_LINES = 20 * MAX_LINES  # of text: a quoted cell may take several
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class _Score:
 def read_text(text: str, notes: Sequence[str] = ()) -> Grid:
     """The rows of a pasted text or CSV file."""
     lines = lines_of(text)
+    if sum(map(bool, lines)) > _MOST_LINES:
+        raise Refusal(_("A table has at most {most} lines.").format(most=MAX_LINES), code="TABLE_TOO_LARGE")
     first = 1
     named = None
     for index, line in enumerate(lines):
@@ -40,11 +44,22 @@ def read_text(text: str, notes: Sequence[str] = ()) -> Grid:
     if delimiter == "|":
         lines = [line.translate(_BOXES) for line in lines]
     rows = read_records(lines, delimiter, first)
+    for row in rows:
+        _refuse_huge(row)
     if delimiter != " ":
         return Grid(rows, notes, is_exact=delimiter == "\t")
     spaced = [_by_spaces(row) for row in rows]
     note = _("The columns were told apart by spaces.")
     return Grid(spaced, [*notes, note])
+
+
+def _refuse_huge(row: Row) -> None:
+    if len(row.cells) > MAX_COLUMNS:
+        sentence = _("Line {number} has more than {most} columns.").format(number=row.number, most=MAX_COLUMNS)
+        raise Refusal(sentence, code="TABLE_TOO_LARGE")
+    if any(len(cell) > MAX_CELL for cell in row.cells):
+        sentence = _("A cell in line {number} is too long.").format(number=row.number)
+        raise Refusal(sentence, code="TABLE_TOO_LARGE")
 
 
 def _is_usable(mark: str, lines: Sequence[str]) -> bool:

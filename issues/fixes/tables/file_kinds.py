@@ -13,7 +13,7 @@ from issues.problems import Refusal
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _SAVE = gettext_lazy("Save the table as .xlsx or as CSV UTF-8.")
-_MARKUP = re.compile(rb"\A\s*(?:<!--.*?-->\s*)*<(?:\?xml|!doctype|html|head|meta|body|table|style|div)\b", re.I | re.S)
+_MARKUP = re.compile(r"<(?:!--|\?xml|!doctype|html|head|meta|body|table|style|div)", re.I)
 _SIGNATURES = (
     (b"%PDF-", gettext_lazy("This is a PDF.")),
     (b"\x1f\x8b", gettext_lazy("This is a compressed file.")),
@@ -43,7 +43,7 @@ def is_spreadsheet(data: bytes) -> bool:
 def refuse_markup(text: str) -> None:
     """Raises Refusal for web pages, XML and JSON: text, but no table in rows and cells."""
     start = text[:2000].lstrip("\ufeff \t\r\n")
-    if _MARKUP.match(start.encode("utf-8", "replace")):
+    if _MARKUP.match(start):
         raise _refusal(_("This is a web page or XML, not a table."), _SAVE)
     if re.match(r"\[\s*[\[{]|\{\s*\"", start):
         raise _refusal(_("This is JSON, not a table."), _SAVE)

@@ -114,6 +114,7 @@ def _role(words: frozenset[str], number: int | None) -> tuple[Role, bool]:
     return Role.UNKNOWN, False
 
 
+@lru_cache(4096)
 def words_of(name: str) -> tuple[frozenset[str], int | None]:
     """The words of a column's name, and the number in it: “New-URL_2” gives {new, url} and 2."""
     name = _BRANDS.sub(lambda found: re.sub("[ -]", "", found[0]).lower(), name)

@@ -12,7 +12,7 @@ LINK = rf"(?:https?://|{CAROUSEL_FOLDER})"
 _BEGINNING = re.compile(rf"(?:^|(?<=[\s,;|<>()\[\]{{}}\"'“”„‘’«»`*]))(?={LINK})", re.I)
 _STARTS = re.compile(rf"[\s<(\[{{\"'“”„‘’«»`*]*{LINK}", re.I)
 _FORMULA_LINK = re.compile(rf"\s*=\s*[\w.]+\s*\(\s*[\"']{{0,2}}{LINK}", re.I)
-_LINKISH = re.compile(r"[a-z][a-z0-9+.-]{1,15}://|\bwww\.|\b[\w-]+\.[a-z]{2,}/\S", re.I)
+_LINKISH = re.compile(r"[a-z][a-z0-9+.-]{1,15}://|\bwww\.|(?<![\w-])[\w-]{1,63}\.[a-z]{2,24}/\S", re.I)
 # HYPERLINK and IMAGE in the languages of spreadsheets. Other functions put a link together from parts.
 _LINK_FUNCTION = (
     r"[\w.]*(?:hyper|hiper|link|lien|colleg|odkaz|łącz|сылк|посил|länk|köprü|hivatk|image|imagen|bild|obraz)[\w.]*"

@@ -12,6 +12,7 @@ MAX_LINES = 1000
 MAX_CHARACTERS = 1_000_000
 MAX_BYTES = 4_000_000  # of a file: UTF-32 needs four bytes for a character
 MAX_COLUMNS = 200
+MAX_CELL = 40_000  # characters: twenty images with long links fit
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from issues.fixes.tables.links import starts_with_link
 from issues.fixes.tables.model import Row
 
 _LINE_ENDS = re.compile("\r\n|[\r\n\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029]")
-_MOST_LINES_OF_A_CELL = 100
+_MOST_LINES_OF_A_CELL = 60
 # A formula keeps its own commas: =HYPERLINK("https://…","Download")
 _FORMULA = re.compile(r'\s*=\s*[\w.]+\s*\(\s*"[^"\n]*"\s*(?:[;,]\s*"[^"\n]*"\s*)?\)\s*')
 _UNNEEDED = str.maketrans("", "", "-–—=+|:_ \t│┃┼─━├┤╋╂")
@@ -34,6 +34,9 @@ def read_records(lines: Sequence[str], delimiter: str, first: int = 1) -> list[R
     at = 0
     while at < len(lines):
         line = lines[at]
+        if not line or line.isspace():
+            at += 1
+            continue
         if '"' not in line:
             row, used = Row(first + at, _split(line, delimiter)), 1
         else:
