@@ -390,6 +390,29 @@ def test_links_inside_formulas_and_invisible_characters(cell):
     assert one(f"bundle,slot,url\nb1,1,{quoted}") == ("b1", 1, ["new.mp4"])
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        f"[Download]({NEW})", f"[{NEW}]({NEW})", f'<a href="{NEW}">Download</a>', f'<a href="{NEW}">{NEW}</a>', f"<{NEW}|Download>",
+        f"<{NEW}>", f'![reel]({NEW} "a title")',
+    ],
+)  # fmt: skip
+def test_markup_gives_the_link_that_it_leads_to(cell):
+    assert one(f"bundle\tslot\turl\nb1\t1\t{cell}") == ("b1", 1, ["new.mp4"])
+    assert one(f"| bundle | slot | url |\n|---|---|---|\n| b1 | 1 | {cell.replace('|', chr(92) + '|')} |") == (
+        "b1",
+        1,
+        ["new.mp4"],
+    )
+
+
+def test_several_links_in_markup_are_images_in_order():
+    cell = ", ".join(f"[{n}]({link})" for n, link in enumerate(IMAGES))
+    assert one(f"bundle\tslot\turl\nb1\t1\t{cell}") == ("b1", 1, ["1.jpg", "2.jpg", "3.jpg"])
+    (line,) = read_table(f"bundle\tslot\turl\nb1\t1\t[{OLD}]({NEW})").lines
+    assert line.links != (OLD,)
+
+
 @pytest.mark.parametrize("cell", ['=HYPERLINK(A2,"Download")', "=A2", '=CONCATENATE("https://a/",B2)&".mp4"'])
 def test_formulas_without_a_result_are_refused(cell):
     (said,) = problems(f"bundle\tslot\turl\nb1\t1\t{cell}")

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from issues.link_checks.paste import links_in as links_of_text
 from issues.tokportal.storage_paths import CAROUSEL_FOLDER, is_storage_path
 
 # What TokPortal takes: web links, and its own storage paths.
@@ -22,6 +23,12 @@ _FORMULA = re.compile(
     re.S | re.I,
 )
 _NUMBERING = re.compile(r"(?:\(?#?\d{1,3}[.):]{0,2}|[-–—•*·+&]|and|und|et|y|e|i)\Z", re.I)
+_MARKUP = re.compile(
+    r"""!?\[[^\[\]]*\]\((?:[^()\s]|\([^()\s]*\))*(?:\s"[^"]*")?\)  # Markdown: [words](link "title")
+    |<a\s[^<>]*>[^<>]*</a\s*>  # HTML
+    |<[^<>\s|]+(?:\|[^<>]*)?>  # Slack: <link|words>""",
+    re.I | re.X,
+)
 _NOTHING = {"", "-", "–", "—", "/", ".", "n/a", "na", "none", "null", "nil", "nan", "keine", "keiner", "aucun"}
 _ENDS = " \t\r\n,;|"
 _INVISIBLE = dict.fromkeys(
@@ -72,6 +79,11 @@ def links_in(cell: str) -> Sequence[str]:
 
     Links are divided only where the next one begins: a comma or semicolon inside a link stays.
     """
+    marked = _MARKUP.findall(cell)
+    if marked and not _MARKUP.sub("", cell).strip(_ENDS):
+        # Nothing but markup: each piece is the link that it leads to. Of anything else, nobody knows what is meant.
+        found = [links_of_text(piece) for piece in marked]
+        return [links[0] for links in found] if all(len(links) == 1 for links in found) else [cell]
     starts = [found.start() for found in _BEGINNING.finditer(cell)]
     if not starts and len(words := re.split(r"[\s,;|]+", cell.strip(_ENDS))) > 1 and all(map(is_storage_path, words)):
         return words
