@@ -41,6 +41,18 @@ def page(request, chromium, demo):
     opened.context.close()
 
 
+def settle(page):
+    """Wait until the first sweep has found its last issue: rows that move take clicks elsewhere."""
+    former = ""
+    for _ in range(40):
+        page.reload()
+        count = page.locator(".tabs [aria-current] .count").inner_text()
+        if count == former:
+            return
+        former = count
+        page.wait_for_timeout(2000)
+
+
 def open_video(page, demo, number=0):
     """The page of an issue of a video; its address."""
     page.goto(demo.url + TEAM + "/")
@@ -54,6 +66,7 @@ def open_video(page, demo, number=0):
 
 def test_the_bar_of_the_selection_takes_its_clicks(page, demo):
     page.goto(demo.url + TEAM + "/")
+    settle(page)
     boxes = page.locator("[data-pick]")
     height = page.evaluate("document.documentElement.scrollHeight")
     boxes.first.check()
@@ -86,11 +99,10 @@ def test_the_focus_stays_where_a_link_is_refused(page, demo):
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert").first).to_be_visible()
 
-    assert page.evaluate("document.activeElement !== document.body")
+    expect(page.get_by_role("button", name="Send the fix")).to_be_focused()
     page.get_by_role("button", name="I am on it").focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name="Let go")).to_be_visible()
-    assert page.evaluate("document.activeElement !== document.body")
+    expect(page.get_by_role("button", name="Let go")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="I am on it")).to_be_visible()
 
@@ -114,7 +126,7 @@ def test_what_was_typed_is_still_there(page, demo):
 
     page.locator("#links").press_sequentially(SIGNED)
     page.evaluate("document.querySelector('[data-ends-session]').requestSubmit()")
-    page.wait_for_url(lambda url: "/t/" not in url)
+    page.wait_for_url("**/accounts/**")
     assert "topsecret" not in page.evaluate("JSON.stringify(sessionStorage)")
 
 

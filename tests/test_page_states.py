@@ -102,6 +102,8 @@ def test_an_empty_team_is_not_told_that_all_is_well(team, owner):
 
     assert "Nothing is connected yet" in content
     assert "empty good" not in content
+    assert "TokDash watches since" not in content
+    assert "Flags seen" not in content
     assert "No account manager has flagged" not in report
 
 
@@ -110,3 +112,17 @@ def test_a_team_whose_checks_fail_is_not_told_that_nothing_was_flagged(team, wor
 
     assert "The first check is under way" in content
     assert "empty good" not in content
+
+
+def test_what_can_no_longer_be_done_goes_away_with_the_panel(video_issue, page):
+    args = [video_issue.team.slug, video_issue.pk]
+    asked = {"HTTP_HX_REQUEST": "true", "HTTP_HX_TARGET": "fix-panel"}
+    before = page.client.get(reverse("issue", args=args), **asked).content.decode()
+    Issue.objects.filter(pk=video_issue.pk).update(state="cleared", closed_at=timezone.now())
+
+    after = page.client.get(reverse("issue", args=args), **asked).content.decode()
+
+    assert "issue-actions" not in before  # nothing has changed there, and it may have the focus
+    actions = after.split('id="issue-actions"')[1]
+    assert actions.lstrip().startswith('hx-swap-oob="true"')
+    assert "assign-dialog" not in actions

@@ -114,8 +114,9 @@ def _issue_page(
 ) -> HttpResponse:
     context = _panel_context(request, issue, form, refusal)
     status = 422 if refusal or (form and form.errors) else 200
-    template = "issues/_panel.html" if request.htmx and request.htmx.target == "fix-panel" else "issues/detail.html"
-    return render_page(request, template, context, status=status)
+    is_fragment = bool(request.htmx and request.htmx.target == "fix-panel")
+    template = "issues/_panel.html" if is_fragment else "issues/detail.html"
+    return render_page(request, template, {**context, "is_fragment": is_fragment}, status=status)
 
 
 @require_POST
