@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 from django import forms
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
+from django.http import QueryDict
 from django.utils.text import format_lazy
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
@@ -32,6 +33,12 @@ def number_of(text: object) -> int | None:
 
 
 MAX_LINKS_TEXT = 200_000  # characters: twenty links of the longest kind, and what came along with them
+
+
+def dates_wish_of(said: QueryDict) -> bool | None:
+    """Whether the person keeps the planned dates: a hidden 0, and a 1 of the ticked box. `None`: not asked."""
+    values = said.getlist("keep_dates")
+    return "1" in values if values else None
 
 
 class LinksForm(forms.Form):
@@ -250,6 +257,14 @@ class TeamForm(forms.Form):
 
     name = forms.CharField(max_length=120, label=_("Name"))
     requires_two_factor = forms.BooleanField(required=False, label=_("Everybody needs a second factor"))
+    keeps_dates = forms.BooleanField(
+        required=False,
+        label=_("Keep the planned dates where a fix would post earlier"),
+        help_text=_(
+            "A fix moves a video to tomorrow. If it was planned for later, its planned dates are restored after the "
+            "fix. This is the default; people can choose otherwise for each fix."
+        ),
+    )
     history_days = forms.IntegerField(
         required=False,
         min_value=MIN_HISTORY_DAYS,

@@ -157,8 +157,17 @@ def hand_over(*, owner: Membership, to: Membership, actor: Actor) -> None:
         record(giver.team_id, actor, events)
 
 
-def change_rules(*, team: Team, name: str, requires_two_factor: bool, history_days: int | None, actor: Actor) -> None:
-    """The team's name, whether it asks a second factor of everybody, and how long its history is kept. Idempotent."""
+def change_rules(
+    *,
+    team: Team,
+    name: str,
+    requires_two_factor: bool,
+    history_days: int | None,
+    keeps_dates: bool,
+    actor: Actor,
+) -> None:
+    """The team's name, whether everybody needs a second factor, how long history is kept, and whether fixes keep the
+    planned dates by default. Idempotent."""
     name = name.strip()
     try:
         with transaction.atomic():
@@ -176,8 +185,11 @@ def change_rules(*, team: Team, name: str, requires_two_factor: bool, history_da
                 changes["requires_two_factor"] = [current.requires_two_factor, requires_two_factor]
             if history_days != current.history_days:
                 changes["history_days"] = [current.history_days, history_days]
+            if keeps_dates != current.keeps_dates:
+                changes["keeps_dates"] = [current.keeps_dates, keeps_dates]
             current.requires_two_factor, current.history_days = requires_two_factor, history_days
-            current.save(update_fields=["name", "requires_two_factor", "history_days"])
+            current.keeps_dates = keeps_dates
+            current.save(update_fields=["name", "requires_two_factor", "history_days", "keeps_dates"])
             if changes:
                 events.append(Event(Verb.TEAM_RULES_CHANGED, current.name, changes))
             record(team.pk, actor, events)

@@ -165,6 +165,8 @@ def test_fix_by_url_without_a_worker(synced, small_sandbox):
         "video_url",
         "target_publish_date",
         "target_publish_end_date",
+        "dates_kept",
+        "dates_code",
         "warnings",
     }
     assert (done["state"], done["code"]) == ("succeeded", None)

@@ -15,9 +15,10 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from issues.audit import Actor, Event, Verb, record
+from issues.audit import Actor, Changes, Event, Verb, record
 from issues.checks.store import fresh_verdicts, keep, media_kind_of, open_media, worst
 from issues.enums import CAROUSEL_KINDS, BulkState, FixState, IssueState, RowState
+from issues.fixes.dates import keeps_dates
 from issues.fixes.moves import MoveError, move
 from issues.fixes.submit import body_of, check_links, create_fix, link_kind
 from issues.fixes.table_lookup import find_issues
@@ -159,8 +160,9 @@ def check_rows() -> int:
 # --- Sending, and taking back ------------------------------------------------------------------------------
 
 
-def start(*, bulk: BulkFix, orders: Iterable[int], insist: bool, actor: Actor) -> BulkFix:
-    """Begin the countdown for these rows. `insist`: also those whose links are bad.
+def start(*, bulk: BulkFix, orders: Iterable[int], insist: bool, actor: Actor, keep_dates: bool = False) -> BulkFix:
+    """Begin the countdown for these rows. `insist`: also those whose links are bad. `keep_dates`: the planned dates of
+    those that would be posted earlier come back after their fixes.
 
     Raises Refusal where nothing can be sent, or where it was begun before.
     """
@@ -174,8 +176,10 @@ def start(*, bulk: BulkFix, orders: Iterable[int], insist: bool, actor: Actor) -
         if not count:
             raise Refusal(_("Choose at least one row that can be sent."), code="NOTHING_CHOSEN")
         current.state, current.starts_at = BulkState.STARTED, timezone.now() + COUNTDOWN
-        current.save(update_fields=["state", "starts_at"])
-        record(current.team_id, actor, [Event(Verb.BULK_STARTED, label=current.how, changes={"fixes": [None, count]})])
+        current.keep_dates = keep_dates
+        current.save(update_fields=["state", "starts_at", "keep_dates"])
+        changes: Changes = {"fixes": [None, count], **({"keep_dates": [None, True]} if keep_dates else {})}
+        record(current.team_id, actor, [Event(Verb.BULK_STARTED, label=current.how, changes=changes)])
         transaction.on_commit(partial(nudge, "issues.send_plans"))
     return current
 
@@ -191,7 +195,7 @@ def _send_row(key: int) -> bool:
         row = BulkRow.objects.select_for_update(of=("self",)).select_related("bulk__actor").filter(pk=key).first()
         if row is None or row.state != RowState.CHOSEN:
             return False
-        bulk = BulkFix.objects.select_for_update(of=("self",)).select_related("actor").get(pk=row.bulk_id)
+        bulk = BulkFix.objects.select_for_update(of=("self",)).select_related("actor", "team").get(pk=row.bulk_id)
         issue = Issue.objects.select_related("video__bundle", "workspace").filter(pk=row.issue_id or 0).first()
         if bulk.state != BulkState.STARTED or issue is None:
             row.state = RowState.READY
@@ -214,6 +218,7 @@ def _fix_of(row: BulkRow, bulk: BulkFix, issue: Issue) -> Fix:
             issue=issue, kind=kind, actor=actor, body=body_of(kind, row.links), typed=row.links, bulk=bulk,
             unchecked=row.verdict_class in {"dead", "blocked", "wrong"},
             next_try_at=max(bulk.starts_at or now, now),
+            keep_dates=keeps_dates(issue.video, bulk.team, bulk.keep_dates),
             # Whoever ticked the row has seen how many images the carousel loses.
             fewer_than=len(row.before) if kind in CAROUSEL_KINDS and len(row.links) < len(row.before) else None,
         )  # fmt: skip

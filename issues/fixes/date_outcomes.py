@@ -6,11 +6,12 @@ from typing import Any
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
+from issues.enums import FixState
 from issues.fixes.dates import DATES_UNKNOWN
 from issues.models import Fix
 from issues.tokportal import constants as c
 from issues.tokportal.blocked import BlockedBy, blocked_by
-from issues.wording import publish_text
+from issues.wording import publish_text, window_text
 
 _KEY = _("the workspace's key does not allow it")
 _WHY = {
@@ -59,3 +60,15 @@ def dates_problem(code: str, details: Mapping[str, Any] | None = None) -> str:
 def dates_problem_of(fix: Fix) -> str:
     """The same for a fix."""
     return dates_problem(fix.dates_code, fix.dates_details)
+
+
+def dates_result(fix: Fix) -> str:
+    """Which days hold after a fix that succeeded: `Posts Fri 4 – Sat 5 Dec as planned`. Empty if nobody asked."""
+    if fix.state != FixState.SUCCEEDED or not fix.keep_dates:
+        return ""
+    days = window_text(fix.window)
+    if fix.dates_kept:
+        return gettext("Posts {days} as planned.").format(days=days)
+    posts = gettext("Posts {days}.").format(days=days)
+    problem = dates_problem_of(fix)
+    return f"{problem}. {posts}" if problem else posts

@@ -1,7 +1,7 @@
 """Fix from a command: no worker is needed, and one that runs does no harm."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from issues.audit import Actor
 from issues.enums import CAN_EDIT, UNRESOLVED, FixState, MediaState
 from issues.fixes.carousels import ANY_NUMBER
 from issues.fixes.claims import LEASE_SECONDS
+from issues.fixes.dates import days_earlier
 from issues.fixes.lifecycle import drive_fix
 from issues.fixes.moves import MoveError, move
 from issues.fixes.outcomes import outcome_of
@@ -109,12 +110,14 @@ def fix_with_links(
     actor: Actor,
     unchecked: bool = False,
     dry_run: bool = False,
+    keep_dates: bool = False,
 ) -> Fix:
     """A fix by link; says so where the slot takes another kind. A carousel may lose images: see `warnings_of`."""
     _check_kind(issue, is_carousel=is_carousel)
     return submit_links(
-        issue=issue, links=links, actor=actor, unchecked=unchecked, dry_run=dry_run, fewer_than=ANY_NUMBER
-    )
+        issue=issue, links=links, actor=actor, unchecked=unchecked, dry_run=dry_run, fewer_than=ANY_NUMBER,
+        keep_dates=keep_dates,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +131,20 @@ class LineResult:
 
 
 def fix_table(
-    *, teams: Sequence[Team], user: User, table: Table, actor: Actor, unchecked: bool, fewer_images: bool = False
+    *,
+    teams: Sequence[Team],
+    user: User,
+    table: Table,
+    actor: Actor,
+    unchecked: bool,
+    fewer_images: bool = False,
+    keep_dates: bool = False,
+    on_earlier: Callable[[str, int], None] | None = None,
 ) -> Iterator[LineResult]:
     """Fix each line of a table, a few at a time, and wait for their ends; results in the table's order.
 
-    `fewer_images`: carousels may lose images. Without it such a line is refused.
+    `fewer_images`: carousels may lose images. Without it such a line is refused. `keep_dates`: the planned dates come
+    back after each fix. `on_earlier` is told, with the line's label, how many days earlier a video would be posted.
     """
     pending: list[LineResult] = []
     for found in find_issues(teams, table.lines):
@@ -143,9 +155,11 @@ def fix_table(
             issue = found.issue or find_issue(teams, user, line.bundle_id, line.position, actor)
             if problem := too_many_for(issue, line):
                 raise Refusal(problem, code="LINE_UNUSABLE")
+            if on_earlier:
+                on_earlier(line.label, days_earlier(issue.video))
             fix = submit_links(
                 issue=issue, links=line.links, actor=actor, unchecked=unchecked,
-                fewer_than=ANY_NUMBER if fewer_images else None,
+                fewer_than=ANY_NUMBER if fewer_images else None, keep_dates=keep_dates,
             )  # fmt: skip
             pending.append(LineResult(line, fix))
         except Refusal as refusal:
@@ -170,7 +184,7 @@ def _check_kind(issue: Issue, *, is_carousel: bool) -> None:
         raise Refusal(f"This slot is a {issue.video.video_type}: it takes {wanted}.", code="WRONG_KIND")
 
 
-def fix_with_files(*, issue: Issue, files: Sequence[Path | str], actor: Actor) -> Fix:
+def fix_with_files(*, issue: Issue, files: Sequence[Path | str], actor: Actor, keep_dates: bool = False) -> Fix:
     """Upload files from this machine, then fix with them.
 
     For a carousel, links and storage paths (`str`) may stand between files. It may lose images: see `warnings_of`.
@@ -182,7 +196,7 @@ def fix_with_files(*, issue: Issue, files: Sequence[Path | str], actor: Actor) -
             continue
         with entry.open("rb") as file:
             facts.append(FileFacts(entry.name, entry.stat().st_size, pieces_of(file)))
-    fix = begin_upload(issue=issue, files=facts, actor=actor, insist=True, fewer_than=ANY_NUMBER)
+    fix = begin_upload(issue=issue, files=facts, actor=actor, insist=True, fewer_than=ANY_NUMBER, keep_dates=keep_dates)
     try:
         with LeaseKeeper(lambda: keep_alive(fix), every=20):
             _upload(fix, files, actor)

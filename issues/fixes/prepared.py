@@ -7,9 +7,10 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from issues.audit import Actor, Event, Verb, record
+from issues.audit import Actor, Changes, Event, Verb, record
 from issues.enums import IssueState, Origin
 from issues.fixes.carousels import ImageCount, refuse_fewer_images
+from issues.fixes.dates import keeps_dates
 from issues.fixes.link_gate import refuse_bad_links
 from issues.fixes.submit import body_of, check_links, create_fix, link_kind
 from issues.link_checks.masking import shown_url
@@ -18,12 +19,20 @@ from issues.problems import Refusal
 
 
 def prepare(
-    *, video: Video, links: Sequence[str], actor: Actor, unchecked: bool = False, fewer_than: int | None = None
+    *,
+    video: Video,
+    links: Sequence[str],
+    actor: Actor,
+    unchecked: bool = False,
+    fewer_than: int | None = None,
+    keep_dates: bool | None = None,
 ) -> PreparedFix:
     """Keep links for a video that may be flagged; a former one that waits is replaced.
 
     Whether a carousel may lose images (`fewer_than`) is asked now. If the slot holds more images when the flag comes,
     the fix is rejected before it is sent (FEWER_IMAGES), so that a person sees the new number.
+
+    `keep_dates`: the planned dates come back if the fix posts earlier; `None`: as the team does it then.
 
     Raises Refusal for links that cannot be sent, BadLinkError for bad ones, FewerImagesError, and Refusal where the
     video is flagged now.
@@ -40,9 +49,11 @@ def prepare(
         waiting_for([current]).update(withdrawn_at=timezone.now())
         row = PreparedFix.objects.create(
             team_id=team_id, video=current, links=cleaned, actor=actor.user, actor_name=actor.name,
-            request_id=actor.request_id, unchecked=unchecked, fewer_than=fewer_than,
+            request_id=actor.request_id, unchecked=unchecked, fewer_than=fewer_than, keep_dates=keep_dates,
         )  # fmt: skip
-        changes = {"links": [[shown_url(link) for link in video.links], [shown_url(link) for link in cleaned]]}
+        changes: Changes = {"links": [[shown_url(link) for link in video.links], [shown_url(link) for link in cleaned]]}
+        if keep_dates is not None:
+            changes["keep_dates"] = [None, keep_dates]
         record(team_id, actor, [Event.about_video(Verb.FIX_PREPARED, video, changes)])
     return row
 
@@ -73,7 +84,7 @@ def send_prepared(limit: int = 50) -> int:
 def _send(row: PreparedFix) -> bool:
     issue = (
         Issue.objects.filter(video=row.video_id, state=IssueState.OPEN)
-        .select_related("video__bundle", "workspace")
+        .select_related("video__bundle", "workspace", "team")
         .first()
     )
     if issue is None:
@@ -94,6 +105,7 @@ def _send(row: PreparedFix) -> bool:
                 prepared=row,
                 fewer_than=row.fewer_than,
                 unchecked=row.unchecked,
+                keep_dates=keeps_dates(issue.video, issue.team, row.keep_dates),
             )
     except (Refusal, IntegrityError):
         return False  # somebody's own fix was faster: the replacement waits on

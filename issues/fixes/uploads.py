@@ -55,7 +55,13 @@ class FileFacts:
 
 
 def begin_upload(
-    *, issue: Issue, files: Sequence[FileFacts | str], actor: Actor, insist: bool = False, fewer_than: int | None = None
+    *,
+    issue: Issue,
+    files: Sequence[FileFacts | str],
+    actor: Actor,
+    insist: bool = False,
+    fewer_than: int | None = None,
+    keep_dates: bool = False,
 ) -> Fix:
     """A fix in state `uploading` with its files in order. Raises Refusal for files that this slot cannot take.
 
@@ -84,6 +90,7 @@ def begin_upload(
             issue=issue,
             kind=kind,
             fewer_than=fewer_than,
+            keep_dates=keep_dates,
             actor=actor,
             body="",
             typed=[],

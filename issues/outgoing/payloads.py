@@ -11,6 +11,7 @@ from issues.audit import Verb
 from issues.audit.chain import moment_text
 from issues.link_checks.masking import mask_secrets, shown_url
 from issues.models import AuditEvent, Fix, Issue
+from issues.tokportal.days import PublishWindow
 
 VERSION = "2026-11-01"
 TYPES = {
@@ -92,6 +93,12 @@ def _issue(issue: Issue) -> dict[str, Any]:
     }
 
 
+def _days(window: PublishWindow) -> list[str] | None:
+    """First and last publish day; `None` if no day is known."""
+    days = [entry.text for entry in (window.start, window.end) if entry]
+    return days or None
+
+
 def _fix(fix: Fix | None) -> dict[str, Any] | None:
     if fix is None:
         return None
@@ -102,6 +109,10 @@ def _fix(fix: Fix | None) -> dict[str, Any] | None:
         "code": fix.code or None,
         "reason": fix.code_details.get("reason") or None,
         "tokportal_request_id": fix.tokportal_request_id or None,
+        "planned_window": _days(fix.planned_window),
+        "window": _days(fix.window),
+        "dates_kept": fix.dates_kept,
+        "dates_code": fix.dates_code or None,
         "created_at": moment_text(fix.created_at),
         "finished_at": moment_text(fix.finished_at) if fix.finished_at else None,
     }

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from issues.checks.store import known_looks, verdict_of
 from issues.enums import VerdictClass
+from issues.fixes.dates import days_earlier
 from issues.fixes.prepared import waiting, waiting_for
 from issues.link_checks.blame import failing_host
 from issues.models import PreparedFix, Team, Video
@@ -26,6 +27,11 @@ class RiskyVideo:
     video: Video
     prepared: PreparedFix | None
     host: str = ""  # the one that fails; known if its links were opened
+
+    @property
+    def earlier(self) -> int:
+        """How many days earlier than planned a fix of today would post it."""
+        return days_earlier(self.video)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from django.utils.translation import gettext as _
 
 from issues.enums import UNFINISHED, BulkState, FixState, RowState
 from issues.fixes.carousels import ImageCount
+from issues.fixes.date_outcomes import dates_result
+from issues.fixes.dates import days_earlier
 from issues.fixes.outcomes import outcome_of_fix
 from issues.fixes.tables.model import lines_text
 from issues.link_checks.catalogue import CATALOGUE
@@ -27,6 +29,8 @@ class PlanRow:
     status: str  # "checking", "ready", "doubted", "refused", "waiting", "moving", "done", "failed", "undone"
     sentence: str
     lines: str  # of the table: “Lines 3–5”; empty if the label names them
+    earlier: int = 0  # how many days earlier than planned the fix posts the video
+    dates: str = ""  # what became of the planned dates
 
     @property
     def is_ticked(self) -> bool | None:
@@ -46,6 +50,7 @@ class PlanView:
     ready: int
     doubted: int
     refused: int
+    earlier: int  # rows that would be posted earlier than planned
     fewer: int  # rows that could be sent, but leave a carousel fewer images: a person has to tick them
     sent: int  # rows that became fixes, or will
     done: int
@@ -72,7 +77,7 @@ class PlanView:
 
 def read_plan(bulk: BulkFix) -> PlanView:
     """All rows of a plan, in one query."""
-    rows = [_row(row) for row in bulk.rows.select_related("fix", "issue")]
+    rows = [_row(row) for row in bulk.rows.select_related("fix", "issue__video")]
     states = Counter(entry.status for entry in rows)
     left = 0.0
     if bulk.state == BulkState.STARTED and bulk.starts_at:
@@ -84,6 +89,7 @@ def read_plan(bulk: BulkFix) -> PlanView:
         ready=states["ready"],
         doubted=states["doubted"],
         refused=states["refused"],
+        earlier=sum(entry.earlier > 0 and entry.status in {"ready", "doubted"} for entry in rows),
         fewer=sum(entry.is_ticked is False for entry in rows),
         sent=states["waiting"] + states["moving"] + states["done"] + states["failed"],
         done=states["done"],
@@ -101,7 +107,9 @@ def _row(row: BulkRow) -> PlanRow:
     lines = lines_text(row.lines) if row.issue_id and row.lines else ""
     count = ImageCount(len(row.before), len(row.links))
     shown = count if row.before and row.links and count.differs else None
-    return PlanRow(row, pairs, rule.say if rule else "", shown, status, sentence, lines)
+    earlier = days_earlier(row.issue.video) if row.issue and row.fix is None else 0
+    dates = dates_result(row.fix) if row.fix else ""
+    return PlanRow(row, pairs, rule.say if rule else "", shown, status, sentence, lines, earlier, dates)
 
 
 def _standing(row: BulkRow) -> tuple[str, str]:

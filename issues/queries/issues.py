@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -16,6 +16,7 @@ from issues.queries.accounts import AccountView, read_account
 from issues.queries.filters import IssueFilters
 from issues.queries.history_lines import Line, read_events
 from issues.queries.queue import following_issue
+from issues.tokportal.days import PublishWindow, days_pulled_forward
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,8 @@ class IssueStory:
     story: Sequence[Line]
     account: AccountView | None  # that its bundle was delivered on
     next_issue: Issue | None  # in the view that one came from
-    tomorrow: str  # where TokPortal moves the publish dates, as it writes them
-    day_after: str
+    after_fix: PublishWindow  # where TokPortal moves the publish dates
+    earlier: int  # how many days earlier than planned that is
 
     @property
     def bad_links(self) -> list[int]:
@@ -85,7 +86,7 @@ def read_issue(membership: Membership, issue: Issue, filters: IssueFilters) -> I
         bundle_id=video.bundle.tokportal_id,
         position=video.position,
     ).order_by("seq")
-    today = timezone.now().astimezone(UTC).date()
+    now = timezone.now()
     return IssueStory(
         issue=issue,
         video=video,
@@ -99,8 +100,8 @@ def read_issue(membership: Membership, issue: Issue, filters: IssueFilters) -> I
         story=read_events(list(events[:200])),
         account=read_account(issue) if issue.is_unresolved else None,
         next_issue=following_issue(membership, filters, issue),
-        tomorrow=(today + timedelta(days=1)).isoformat(),
-        day_after=(today + timedelta(days=2)).isoformat(),
+        after_fix=PublishWindow.after_fix(now),
+        earlier=days_pulled_forward(video.window, now),
     )
 
 
@@ -114,14 +115,14 @@ class Step:
 
 
 def steps_of(fix: Fix) -> list[Step]:
-    """Queued (or uploading) → sending → accepted → verified."""
+    """Queued (or uploading) → sending → accepted (→ dates restored) → verified."""
     first = {"video_file": _("Uploading"), "image_files": _("Uploading"), "rehost": _("Copying")}.get(
         fix.kind, _("Queued")
     )
-    labels = [first, _("Sending"), _("Checking"), _("Verified")]
+    labels = [first, _("Sending"), _("Checking"), *([_("Restoring dates")] if fix.keep_dates else []), _("Verified")]
     order = {
         FixState.QUEUED: 0, FixState.UPLOADING: 0, FixState.FETCHING: 0, FixState.UPLOADED: 1, FixState.SENDING: 1,
-        FixState.VERIFYING: 2, FixState.SUCCEEDED: 4,
+        FixState.VERIFYING: 3 if fix.dates_body else 2, FixState.SUCCEEDED: len(labels),
     }  # fmt: skip
     now = order.get(FixState(fix.state), 0)
     return [Step(label, number < now, number == now) for number, label in enumerate(labels)]

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 from issues.access import load_editor, load_membership, load_video
 from issues.fixes.carousels import FewerImagesError, ImageCount
 from issues.fixes.prepared import prepare, withdraw
-from issues.forms import LinksForm, number_of
+from issues.forms import LinksForm, dates_wish_of, number_of
 from issues.models import Video
 from issues.problems import Refusal
 from issues.queries.at_risk import list_at_risk
@@ -35,6 +35,7 @@ def _page(request: MemberRequest, refusal: Refusal | None = None, video: Video |
         "suggestion": refusal.suggestion if refusal else "",
         "fewer": None,
         "typed": typed,
+        "keeps_dates": request.membership.team.keeps_dates if (wish := dates_wish_of(request.POST)) is None else wish,
     }
     agreed = number_of(request.POST.get("fewer"))
     if isinstance(refusal, FewerImagesError):
@@ -60,6 +61,7 @@ def video_prepare(request: MemberRequest, team_slug: str, pk: int) -> HttpRespon
             actor=actor_of(request),
             unchecked=request.POST.get("unchecked") == "1",
             fewer_than=number_of(request.POST.get("fewer")),
+            keep_dates=dates_wish_of(request.POST),
         )
     except Refusal as refusal:
         return _page(request, refusal, video)

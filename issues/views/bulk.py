@@ -14,6 +14,7 @@ from issues.access import load_bulk, load_editor, load_membership
 from issues.enums import IssueState
 from issues.fixes import bulk
 from issues.fixes.tables import MAX_BYTES
+from issues.forms import dates_wish_of
 from issues.link_checks.urls import MAX_LENGTH
 from issues.models import BulkFix, Issue, Team
 from issues.problems import Refusal
@@ -121,7 +122,14 @@ def bulk_start(request: MemberRequest, team_slug: str, bulk_id: UUID) -> HttpRes
     plan = load_bulk(request.membership, bulk_id)
     orders = [int(text) for text in request.POST.getlist("row") if text.isdecimal() and len(text) < 7]
     try:
-        plan = bulk.start(bulk=plan, orders=orders, insist=request.POST.get("insist") == "1", actor=actor_of(request))
+        wish = dates_wish_of(request.POST)
+        plan = bulk.start(
+            bulk=plan,
+            orders=orders,
+            insist=request.POST.get("insist") == "1",
+            keep_dates=request.membership.team.keeps_dates if wish is None else wish,
+            actor=actor_of(request),
+        )
     except Refusal as refusal:
         return _plan_page(request, plan, refusal.sentence)
     return _plan_page(request, plan) if request.htmx else redirect("bulk", team_slug, plan.pk)

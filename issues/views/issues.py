@@ -12,12 +12,14 @@ from issues.access import load_editor, load_fix, load_issue, load_membership
 from issues.enums import FixKind, FixState
 from issues.fixes import rehost
 from issues.fixes.carousels import FewerImagesError, ImageCount
+from issues.fixes.date_outcomes import dates_result
+from issues.fixes.dates import keeps_dates
 from issues.fixes.link_gate import NEVER_SENT
 from issues.fixes.outcomes import outcome_of_fix
 from issues.fixes.price import ask_price
 from issues.fixes.submit import repair_kinds, submit_links
 from issues.fixes.uploads import cancel_fix
-from issues.forms import LinksForm, number_of
+from issues.forms import LinksForm, dates_wish_of, number_of
 from issues.link_checks.paste import MAX_TEXT
 from issues.models import Fix, Issue
 from issues.problems import Refusal
@@ -45,7 +47,7 @@ def issue_detail(request: MemberRequest, team_slug: str, pk: int) -> HttpRespons
 def _fingerprint_of(issue: Issue, fix: Fix | None) -> str:
     """Changes with every step of a fix, and with every look at the links."""
     looked = issue.video.link_checked_at
-    step = f"{fix.pk}.{fix.state}.{fix.tries}.{fix.waits}" if fix else "none"
+    step = f"{fix.pk}.{fix.state}.{fix.tries}.{fix.waits}.{fix.dates_tries}" if fix else "none"
     return f"{issue.state}.{step}.{looked.timestamp() if looked else 0:.0f}"
 
 
@@ -66,6 +68,8 @@ def _panel_context(
         "typed": _typed(request, story),
         "untyped": _untyped(story),
         "draft": f"issue-{issue.pk}",  # under which the browser keeps what is typed
+        "keep_dates": _keeps_dates(request, issue),
+        "dates_result": dates_result(fix) if fix else "",
         "form": form,
         "refusal": refusal.sentence if refusal else "",
         **_fewer_images(request, story, refusal),
@@ -119,6 +123,11 @@ def _issue_page(
     return render_page(request, template, {**context, "is_fragment": is_fragment}, status=status)
 
 
+def _keeps_dates(request: MemberRequest, issue: Issue) -> bool:
+    """Whether this fix brings the planned dates back: as the form says, or else as the team does it."""
+    return keeps_dates(issue.video, request.membership.team, dates_wish_of(request.POST))
+
+
 @require_POST
 @login_required
 def submit_fix(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
@@ -136,6 +145,7 @@ def submit_fix(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
             unchecked=request.POST.get("unchecked") == "1",
             dry_run=request.POST.get("dry_run") == "1",
             fewer_than=number_of(request.POST.get("fewer")),
+            keep_dates=_keeps_dates(request, issue),
         )
     except Refusal as refusal:
         return _issue_page(request, load_issue(request.membership, pk), form, refusal)
@@ -160,7 +170,12 @@ def submit_copy(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse
     request.membership = load_editor(request.user, team_slug)
     issue = load_issue(request.membership, pk)
     try:
-        rehost.submit_copy(issue=issue, link=request.POST.get("link", "")[:MAX_TEXT], actor=actor_of(request))
+        rehost.submit_copy(
+            issue=issue,
+            link=request.POST.get("link", "")[:MAX_TEXT],
+            actor=actor_of(request),
+            keep_dates=_keeps_dates(request, issue),
+        )
     except Refusal as refusal:
         return _issue_page(request, load_issue(request.membership, pk), None, refusal)
     return _after_change(request, team_slug, pk)

@@ -166,8 +166,7 @@ def team_rules(request: MemberRequest, team_slug: str) -> HttpResponse:
                 messages.success(request, _("Saved."))
                 return redirect("team_rules", team_slug)
     else:
-        values = {"name": team.name, "requires_two_factor": team.requires_two_factor, "history_days": team.history_days}
-        form = TeamForm(initial=values)
+        form = TeamForm(initial={name: getattr(team, name) for name in TeamForm.base_fields})
     others = [member for member in members_of(team) if member.pk != request.membership.pk]
     context = {"form": form, "others": others}
     return render_page(request, "settings/team.html", context, status=422 if form.errors else 200)

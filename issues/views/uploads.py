@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from issues.access import load_editor, load_fix, load_issue, load_media
 from issues.fixes import uploads
 from issues.fixes.carousels import FewerImagesError
+from issues.fixes.dates import keeps_dates
 from issues.problems import Refusal
 from issues.views.chrome import MemberRequest, actor_of
 
@@ -29,9 +30,9 @@ def _refused(refusal: Refusal, status: int = 422) -> JsonResponse:
     return JsonResponse(answer, status=status)
 
 
-def _facts(text: bytes) -> tuple[list[uploads.FileFacts | str], bool, int | None]:
-    """What the browser announces: files, with links between them in a carousel; whether the person insists; and how
-    many images the carousel had when they agreed to fewer.
+def _facts(text: bytes) -> tuple[list[uploads.FileFacts | str], bool, int | None, bool | None]:
+    """What the browser announces: files, with links between them in a carousel; whether the person insists; how many
+    images the carousel had when they agreed to fewer; and whether they keep the planned dates (`None`: not asked).
 
     Raises Refusal for anything that is not such a list.
     """
@@ -39,7 +40,9 @@ def _facts(text: bytes) -> tuple[list[uploads.FileFacts | str], bool, int | None
         said: Any = json.loads(text)
         fewer = said.get("fewer")
         agreed = fewer if isinstance(fewer, int) and not isinstance(fewer, bool) and 0 < fewer < 10**6 else None
-        return [_entry(entry) for entry in said["files"]], said.get("insist") is True, agreed
+        wish = said.get("keep_dates")
+        files = [_entry(entry) for entry in said["files"]]
+        return files, said.get("insist") is True, agreed, wish if isinstance(wish, bool) else None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refusal(_("Choose a file."), code="FILE_MISSING") from error
 
@@ -61,9 +64,14 @@ def begin(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
     request.membership = load_editor(request.user, team_slug)
     issue = load_issue(request.membership, pk)
     try:
-        files, insists, fewer_than = _facts(request.body)
+        files, insists, fewer_than, wish = _facts(request.body)
         fix = uploads.begin_upload(
-            issue=issue, files=files, actor=actor_of(request), insist=insists, fewer_than=fewer_than
+            issue=issue,
+            files=files,
+            actor=actor_of(request),
+            insist=insists,
+            fewer_than=fewer_than,
+            keep_dates=keeps_dates(issue.video, request.membership.team, wish),
         )
     except Refusal as refusal:
         return _refused(refusal)

@@ -196,7 +196,9 @@ class Upload {
     try {
       const facts = await Promise.all(this.entries.map(async (entry) => entry instanceof File
         ? { name: entry.name, size: entry.size, pieces: await piecesOf(entry, this.several) } : { link: entry.link }));
-      this.plan = await post(this.root.dataset.begin, { files: facts, ...agreed });
+      const keep = document.getElementById("keep-dates"); // only where the fix would post earlier
+      const wish = keep ? { keep_dates: keep.checked } : {};
+      this.plan = await post(this.root.dataset.begin, { files: facts, ...wish, ...agreed });
       alive = setInterval(() => post(this.plan.alive).catch(() => {}), 30000);
       await this.carry(this.plan.files);
       this.busy = false;

@@ -1,5 +1,6 @@
 """`manage.py fix BUNDLE_ID POSITION (--url URL | --file PATH | --image URL_OR_PATH ...) --as EMAIL`, or --csv FILE"""
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,8 @@ from django.core.management.base import CommandParser
 from issues.audit import Actor
 from issues.enums import CAN_EDIT, FixState, Origin
 from issues.fixes.carousels import warnings_of
+from issues.fixes.date_outcomes import dates_problem_of
+from issues.fixes.dates import days_earlier
 from issues.fixes.foreground import find_issue, fix_table, fix_with_files, fix_with_links, wait_for_end
 from issues.fixes.outcomes import outcome_of_fix
 from issues.fixes.tables import MAX_BYTES, read_table
@@ -18,6 +21,7 @@ from issues.management.base import FAILED, TokDashCommand
 from issues.models import Fix, Issue, Membership, Team, User
 from issues.problems import Refusal
 from issues.tokportal.storage_paths import is_given_path, is_storage_path
+from issues.wording import earlier_text
 
 
 class Command(TokDashCommand):
@@ -55,6 +59,11 @@ class Command(TokDashCommand):
             action="store_true",
             help="ask TokPortal to simulate; where it does not confirm that, it was a real fix",
         )
+        parser.add_argument(
+            "--keep-dates",
+            action=argparse.BooleanOptionalAction,
+            help="restore the planned publish dates after the fix; --no-keep-dates is the default, without its warning",
+        )
         parser.add_argument("--as", dest="email", required=True, metavar="EMAIL", help="the member who fixes")
         parser.add_argument("--team", metavar="TEAM", help="where the member is in several")
         self.add_json(parser)
@@ -80,8 +89,11 @@ class Command(TokDashCommand):
         try:
             issue = find_issue(teams, user, options["bundle_id"], options["position"], actor)
             self._refuse_unknown(sources, issue)
+            if options["keep_dates"] is None:
+                self._warn_of_dates("", days_earlier(issue.video))
+            keep_dates = options["keep_dates"] is True
             if any(isinstance(entry, Path) for entry in sources):
-                fix = fix_with_files(issue=issue, files=sources, actor=actor)
+                fix = fix_with_files(issue=issue, files=sources, actor=actor, keep_dates=keep_dates)
             else:
                 fix = fix_with_links(
                     issue=issue,
@@ -90,6 +102,7 @@ class Command(TokDashCommand):
                     actor=actor,
                     unchecked=options["unchecked"],
                     dry_run=options["dry_run"],
+                    keep_dates=keep_dates,
                 )
             fix = wait_for_end(fix)
         except KeyboardInterrupt:
@@ -123,6 +136,8 @@ class Command(TokDashCommand):
                 actor=actor,
                 unchecked=options["unchecked"],
                 fewer_images=options["fewer_images"],
+                keep_dates=options["keep_dates"] is True,
+                on_earlier=self._warn_of_dates if options["keep_dates"] is None else None,
             ):
                 fix, line = result.fix, result.line
                 is_well = is_well and fix is not None and _went_well(fix)
@@ -181,6 +196,14 @@ class Command(TokDashCommand):
             if isinstance(entry, str) and is_storage_path(entry) and not is_given_path(entry, issue.video.links):
                 self.wrong_use(_no_image(entry))
 
+    def _warn_of_dates(self, label: str, days: int) -> None:
+        """Say before it is sent that the fix posts the video earlier."""
+        if days:
+            self.stderr.write(
+                f"{mask_secrets(label)}{': ' if label else ''}The fix would post the video {earlier_text(days)}. "
+                "Give --keep-dates to restore the planned dates, or --no-keep-dates to accept this."
+            )
+
     def _warn(self, fix: Fix | None, label: str = "") -> None:
         for warning in warnings_of(fix) if fix else []:
             self.stderr.write(f"{label}{warning}")
@@ -190,7 +213,9 @@ class Command(TokDashCommand):
         if options["json"]:
             self.print_json(_facts(fix, code, sentence))
         elif fix and fix.state == FixState.SUCCEEDED:
-            self.stdout.write(f"{sentence} Publish dates: {fix.target_publish_date} to {fix.target_publish_end_date}.")
+            days = " to ".join(entry.text for entry in fix.window.times) or "not known"
+            problem = dates_problem_of(fix)
+            self.stdout.write(f"{sentence} Publish dates: {days}.{f' {problem}.' if problem else ''}")
         else:
             self.stderr.write(f"{sentence} [{code}]")
 
@@ -228,5 +253,7 @@ def _facts(fix: Fix | None, code: str, sentence: str) -> dict[str, Any]:
         "video_url": (fix.video_url or None) if fix else None,
         "target_publish_date": (fix.target_publish_date or None) if fix else None,
         "target_publish_end_date": (fix.target_publish_end_date or None) if fix else None,
+        "dates_kept": bool(fix and fix.dates_kept),
+        "dates_code": (fix.dates_code or None) if fix else None,
         "warnings": warnings_of(fix) if fix else [],
     }
