@@ -1,6 +1,7 @@
 """A real browser against the running demo: the main job, from log-in to the history."""
 
 import base64
+import struct
 import time
 from pathlib import Path
 
@@ -184,6 +185,38 @@ def test_a_wrong_file_is_refused_in_words(page, demo, tmp_path):
     page.get_by_role("button", name="Upload and send the fix").click()
 
     expect(page.locator("[data-error]")).to_contain_text("“page.mp4” is a web page")
+
+
+def test_a_chosen_file_is_judged_by_the_pieces_that_the_browser_sends(page, demo, control, tmp_path):
+    """The same verdicts as for the whole file: at the first press, and without its bytes leaving the browser."""
+    open_video_issue(page, demo)
+    page.get_by_role("tab", name="File").click()
+    trials = Path(__file__).parent / "trials" / "files"
+    whole = (trials / "h264_moov_end.mp4").read_bytes()
+    index = whole[whole.index(b"moov") - 4 :]
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(whole[:32] + struct.pack(">I", 3_000_008) + b"mdat" + bytes(2_000_000))
+    long = tmp_path / "long.mp4"
+    long.write_bytes(whole[:32] + struct.pack(">I", 3_000_008) + b"mdat" + bytes(3_000_000) + index)
+    puts = len(control.ledger("put"))
+
+    for path, said, can_insist in (
+        (trials / "whatsapp_voice.ogg", "a voice message or audio file (OGG)", False),
+        (trials / "anim.gif", "a GIF image", False),
+        (trials / "prores.mov", "an Apple ProRes video", True),
+        (trials / "old.wmv", "a Windows Media video (WMV)", True),
+        (trials / "truncated_faststart.mp4", "cut off: only 54 %", True),
+        (cut, "cut off: only 66 %", True),
+    ):
+        page.locator("#file-input").set_input_files(path)
+        page.get_by_role("button", name="Upload and send the fix").click()
+        expect(page.locator("[data-error]")).to_contain_text(said)
+        expect(page.locator("button[data-anyway]")).to_be_visible(visible=can_insist)
+    assert len(control.ledger("put")) == puts
+
+    page.locator("#file-input").set_input_files(long)
+    page.get_by_role("button", name="Upload and send the fix").click()
+    expect(page.get_by_text("Fixed and verified.")).to_be_visible(timeout=20_000)
 
 
 def test_a_carousel_takes_images_in_the_order_that_is_chosen(page, demo, control, tmp_path):
