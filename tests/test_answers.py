@@ -15,10 +15,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from issues.link_checks.answer import Answer, Hop
-from issues.link_checks.catalogue import CATALOGUE
+from issues.link_checks.catalogue import CATALOGUE, Verdict
 from issues.link_checks.checker import check_link
 from issues.link_checks.cookies import CookieJar
-from issues.link_checks.encodings import unpack
+from issues.link_checks.encodings import StreamUnpacker, unpack
 from issues.link_checks.header_values import content_range, plain, seconds_to_wait, whole_number
 from issues.link_checks.known_pages import verdict_of_page
 from issues.link_checks.resolver import OutsideWorld
@@ -228,6 +228,11 @@ def test_what_is_asked_again_without_a_range_and_as_a_browser():
     assert not should_ask_for_all(answer(404))
     refusal = answer(403, "<title>Forbidden</title>")
     assert should_ask_as_browser(refusal, verdict_of_status(refusal))
+    page = answer(200, "<title>Our shop</title>")
+    page.hops[0].url = "https://files.example.com/reel.mp4?…"
+    assert should_ask_as_browser(page, Verdict("html_instead_of_media"))
+    page.hops[0].url = "https://files.example.com/watch?…"
+    assert not should_ask_as_browser(page, Verdict("html_instead_of_media"))
     for other in (answer(403, xml("AccessDenied")), answer(451), answer(401), answer(404)):
         assert not should_ask_as_browser(other, verdict_of_status(other))
 
@@ -278,6 +283,21 @@ def test_packed_bodies(encoding, body, readable):
     found = unpack(body, encoding, 1000)
     assert found.is_readable is readable
     assert not readable or found.content == b"abc"
+
+
+@pytest.mark.parametrize("size", [0, 1, 5_000_000])
+def test_a_whole_file_is_unpacked_as_it_comes(size):
+    content = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    packed = gzip.compress(content, 1)
+    for encoding, body in (("gzip", packed), ("", content), ("utf-8", content), ("unheard-of", content)):
+        unpacker = StreamUnpacker(encoding)
+        pieces = [piece for at in range(0, len(body), 100_000) for piece in unpacker.feed(body[at : at + 100_000])]
+        assert b"".join(pieces) == content
+        assert all(len(piece) <= StreamUnpacker.PIECE for piece in pieces)
+    with pytest.raises(ValueError):
+        StreamUnpacker("br")
+    with pytest.raises(ValueError):
+        list(StreamUnpacker("gzip").feed(b"nonsense"))
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])

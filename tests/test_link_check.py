@@ -42,7 +42,7 @@ VERDICTS = {
     "windows-media": "unusual_video", "prores": "unusual_video", "voice-note": "not_media", "animation": "unusual_image",
     "heic": "unusual_image", "cut-faststart": "truncated", "odd-part": "works_for_us", "range-400": "works_for_us",
     "range-403": "works_for_us", "range-405": "works_for_us", "range-416": "works_for_us", "range-500": "works_for_us",
-    "range-501": "works_for_us", "browsers-only": "needs_browser", "own-pages-only": "needs_browser", "cookie": "needs_cookie",
+    "range-501": "works_for_us", "browsers-only": "needs_browser", "own-pages-only": "needs_browser", "shop-window": "needs_browser", "cookie": "needs_cookie",
     "okta": "login_page", "sign-in": "login_page",
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
 
 from issues.enums import FixState, IssueState, MediaState
@@ -88,6 +89,13 @@ def test_bytes_that_we_do_not_know_are_taken_by_their_name(video_issue, actor):
     fix = begin_upload(issue=video_issue, files=[FileFacts("a.mov", 500, [(0, b"\x9d\x01\xfe\xee" * 16)])], actor=actor)
 
     assert fix.media.get().content_type == "video/quicktime"
+
+
+def test_an_unusual_name_warns_where_the_bytes_say_nothing(video_issue, actor):
+    file = FileFacts("a.wmv", 500, [(0, b"\x9d\x01\xfe\xee" * 16)])
+
+    with pytest.raises(Refusal, match="Windows Media"):
+        begin_upload(issue=video_issue, files=[file], actor=actor)
 
 
 TRIALS = Path(__file__).parent / "trials" / "files"
@@ -212,3 +220,21 @@ def test_images_are_no_video(carousel_issue, actor):
     with pytest.raises(Refusal, match="takes images"):
         begin_upload(issue=carousel_issue, files=[MP4], actor=actor)
     assert begin_upload(issue=carousel_issue, files=[JPEG] * 4, actor=actor).state == FixState.UPLOADING
+
+
+def test_the_command_warns_of_a_doubtful_file_and_sends_it(video_issue, bob, capsys):
+    video = video_issue.video
+
+    call_command(
+        "fix",
+        video.bundle.tokportal_id,
+        str(video.position),
+        file=str(TRIALS / "prores.mov"),
+        email=bob.email,
+        json=True,
+    )
+
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["state"] == "succeeded"
+    assert "Apple ProRes" in json.loads(printed.out)["warnings"][0]
+    assert "Apple ProRes" in printed.err

@@ -19,6 +19,7 @@ from issues.fixes.submit import body_of, check_links, create_fix, repair_kinds
 from issues.fixes.uploads import put_file
 from issues.link_checks.catalogue import Verdict
 from issues.link_checks.checker import size_text
+from issues.link_checks.encodings import StreamUnpacker
 from issues.link_checks.http_fetch import Clock, FetchError, open_link
 from issues.link_checks.masking import masked_place
 from issues.link_checks.resolver import current_network
@@ -95,19 +96,23 @@ def _fetch(link: str, file: IO[bytes], still_ours: Callable[[], None]) -> int:
         with open_link(link, current_network(), Clock(FETCH_SECONDS)) as (response, _head):
             if response.status != 200:
                 raise BadLinkError(Verdict("http_refused", fact=str(response.status)))
+            unpacker = StreamUnpacker(str(response.headers.get("Content-Encoding", "")))
             while chunk := response.read1(CHUNK):
-                size += len(chunk)
-                if size > most:
-                    raise Refusal(
-                        _("The file is larger than {size}.").format(size=size_text(most)),
-                        code="FILE_TOO_LARGE",
-                    )
-                file.write(chunk)
+                for content in unpacker.feed(chunk):
+                    size += len(content)
+                    if size > most:
+                        raise Refusal(
+                            _("The file is larger than {size}.").format(size=size_text(most)),
+                            code="FILE_TOO_LARGE",
+                        )
+                    file.write(content)
                 still_ours()
     except FetchError as error:
         raise BadLinkError(Verdict(error.code)) from error
     except (OSError, http.client.HTTPException) as error:
         raise BadLinkError(Verdict("truncated")) from error
+    except ValueError as error:
+        raise BadLinkError(Verdict("packed_body")) from error
     if response.length:  # bytes that were announced and have not come
         raise BadLinkError(Verdict("truncated", fact=f"{100 * size // max(size + response.length, 1)} %"))
     if not size:

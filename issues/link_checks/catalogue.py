@@ -313,6 +313,11 @@ class Verdict:
         return self.code == "not_checked" or bool(self.direct and not self.opened)
 
     @property
+    def has_own_advice(self) -> bool:
+        """Whether there is more to advise than to wait, or to open it oneself."""
+        return self.is_bad or self.code in _WORTH_AN_UPLOAD
+
+    @property
     def is_bad(self) -> bool:
         return self.cls in {Cls.DEAD, Cls.BLOCKED, Cls.WRONG}
 
@@ -361,6 +366,7 @@ class Verdict:
 
 
 _SHARES = {"drive_view_page": "Google Drive", "dropbox_preview": "Dropbox"}
+_WORTH_AN_UPLOAD = frozenset({"unusual_video", "unusual_image", "needs_browser", "needs_cookie"})
 _WITH_FACT = {
     "malformed": _("There are {} here, and one is wanted."),
     "transfer_page": _("It opens a page of {}, not the file."),

@@ -5,6 +5,7 @@ many downloaders, cannot unpack.
 """
 
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 try:
@@ -38,6 +39,29 @@ def unpack(body: bytes, encoding: str, most: int) -> Unpacked:
             return Unpacked(b"", is_readable=False, is_packed=True)
         found = Unpacked(content, is_packed=True, is_whole=found.is_whole and is_whole)
     return found
+
+
+class StreamUnpacker:
+    """Unpacks a whole file as it comes, a piece at a time. Raises ValueError for what cannot be unpacked."""
+
+    PIECE = 256 * 1024
+
+    def __init__(self, encoding: str) -> None:
+        layers = [layer for layer in (part.strip().lower() for part in encoding.split(",")) if layer not in _PLAIN]
+        if layers not in ([], ["gzip"], ["x-gzip"]) and is_known(encoding):
+            raise ValueError(encoding[:100])
+        self._unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16) if layers in (["gzip"], ["x-gzip"]) else None
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        if self._unpacker is None:
+            yield chunk
+            return
+        try:
+            while content := self._unpacker.decompress(chunk, self.PIECE):
+                yield content
+                chunk = self._unpacker.unconsumed_tail
+        except zlib.error as error:
+            raise ValueError("gzip") from error
 
 
 def is_known(encoding: str) -> bool:

@@ -93,7 +93,9 @@ class Looker:
         self._answer = answer
         verdict = self._judge(answer)
         if should_ask_as_browser(answer, verdict):
-            return self._of_browser(verdict, "needs_browser")
+            jar = CookieJar()
+            jar.note(answer.target, answer.headers)
+            return self._of_browser(verdict, "needs_browser", jar)
         return verdict
 
     def _ask(self, *, is_ranged: bool = True) -> Answer:
@@ -104,14 +106,14 @@ class Looker:
     def _of_error(self, error: FetchError) -> Verdict:
         self._trouble = plain(error.detail, 200)
         verdict = Verdict(error.code, fact=plain(error.detail) if error.code == "tls_bad" else "")
-        return self._of_browser(verdict, "needs_cookie") if error.sets_cookie else verdict
+        return self._of_browser(verdict, "needs_cookie", CookieJar()) if error.sets_cookie else verdict
 
-    def _of_browser(self, verdict: Verdict, code: str) -> Verdict:
+    def _of_browser(self, verdict: Verdict, code: str, jar: CookieJar) -> Verdict:
         """Ask as a browser would, with its cookies: a difference shows that the host tells visitors apart."""
         if self.clock_left() <= ENOUGH_TIME:
             return verdict
         try:
-            other = fetch(self._url, self._network, self._clock, last=None, hops=[], as_browser=True, jar=CookieJar())
+            other = fetch(self._url, self._network, self._clock, last=None, hops=[], as_browser=True, jar=jar)
         except FetchError:
             return verdict
         self._as_browser = other.status

@@ -1,5 +1,7 @@
 """What the status of an answer means, together with what its body says."""
 
+import re
+
 from django.utils import timezone
 
 from issues.link_checks import store_errors
@@ -25,6 +27,9 @@ _OF_A_MEANING = {
 }
 
 
+_NAMES_A_FILE = re.compile(r"(?i)\.(?:mp4|m4v|mov|webm|3gp|jpe?g|png|webp|heic|gif)(?:\?|…|$)")
+
+
 def should_ask_for_all(answer: Answer) -> bool:
     """Whether the host may give the file if no part of it is asked for."""
     if not answer.is_ranged:
@@ -39,6 +44,9 @@ def should_ask_for_all(answer: Answer) -> bool:
 
 def should_ask_as_browser(answer: Answer, verdict: Verdict) -> bool:
     """Whether the host may refuse programs, or links from elsewhere, and nobody else."""
+    if verdict.code == "html_instead_of_media":
+        # A page under a file's name: some hosts lead visitors from elsewhere to their own pages.
+        return bool(_NAMES_A_FILE.search(answer.hops[0].url if answer.hops else ""))
     is_refusal = verdict.code == "http_403" or (verdict.code == "http_refused" and answer.status not in {402, 451})
     return is_refusal and store_errors.meaning_of(answer) is None
 

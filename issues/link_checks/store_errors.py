@@ -63,7 +63,8 @@ _TIMED = (
 _EXPIRED = re.compile(
     rf"(?i)\b{_TIMED}s?\b[^.<>]{{0,30}}\b(?:has|have|is|was|already)?\s*expired\b|\bexpired\s+{_TIMED}\b|^\s*expired\.?\s*$"
     r"|signature not valid in the specified time ?frame|\bexp\b[^.]{0,20}claim[^.]{0,40}(?:failed|past)|jwt expired"
-    r"|signature expired|no longer valid|abgelaufen|a expiré|sont? expirée?s?|ha caducado|ha expirado|expirou"
+    r"|signature expired|no longer (?:valid|active)|abgelaufen|a expiré|sont? expirée?s?|ha caducado"
+    r"|ha expirado|expirou"
     r"|è scaduto|is verlopen|wygasł|истек|期限切れ|有効期限が切れ|已过期|süresi doldu"
 )
 _THING = r"(?:file|object|key|blob|resource|item|content|image|video|media|asset|document|attachment|page|link|entity)"

@@ -5,7 +5,9 @@ warning, and for bytes that we do not know the name decides.
 """
 
 import mimetypes
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import IO
 
 from django.utils.translation import gettext as _
@@ -13,6 +15,7 @@ from django.utils.translation import gettext as _
 from issues.enums import MediaKind
 from issues.media.examiner import Media, ReadAt, examine
 from issues.media.fitness import Finding, Fitness, judge
+from issues.media.names import unusual_format
 from issues.problems import Refusal
 from issues.wording import in_words
 
@@ -86,9 +89,20 @@ def look_at_file(
         if kind == MediaKind.VIDEO:
             sentence = _("{name} is {what}; this slot takes a video.")
         raise Refusal(sentence.format(name=name, what=what), code="FILE_WRONG_KIND")
+    if finding.fitness is Fitness.UNKNOWN and (unusual := unusual_format(guessed, "")):
+        media, finding = replace(media, kind=guessed), Finding(Fitness.UNUSUAL, unusual)
     broken = _broken(media, finding)
     doubt = broken or _unusual(media, finding)
     return FileLook(guessed, f"{name} {doubt}" if doubt else "", is_broken=bool(broken))
+
+
+def doubt_of_file(path: Path, kind: MediaKind) -> str:
+    """The warning about a file on this machine, empty if there is none or if it is refused anyway."""
+    with suppress(OSError, Refusal), path.open("rb") as file:
+        size = path.stat().st_size
+        look = look_at_file(filename=path.name, size=size, kind=kind, max_bytes=size, read_at=read_at_of(file))
+        return look.warning
+    return ""
 
 
 def _broken(media: Media, finding: Finding) -> str:

@@ -130,6 +130,11 @@ def _own_pages_only(headers: Headers) -> Fixed:
     return FILE if headers.get("Referer") else page(403, "403 Forbidden")
 
 
+def _shop_window(headers: Headers) -> Fixed:
+    """Visitors from elsewhere see a page."""
+    return FILE if headers.get("Referer") else page(200, "Our shop")
+
+
 def _with_cookie(headers: Headers) -> Fixed:
     if "seen=1" in headers.get("Cookie", ""):
         return FILE
@@ -147,6 +152,7 @@ ASKED: dict[str, Callable[[Headers], Fixed]] = {
     "odd-part.example.com": _odd_part,
     "browsers-only.example.com": _browsers_only,
     "own-pages-only.example.com": _own_pages_only,
+    "shop-window.example.com": _shop_window,
     "cookie.example.com": _with_cookie,
     "okta.example.com": _led_to("https://agency.okta.com/app/sso/saml"),
     "sign-in.example.com": _led_to("https://html.example.com/users/sign_in?return_to=%2Freel.mp4"),

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from issues.audit import Actor
-from issues.enums import CAN_EDIT, FixState, Origin
+from issues.enums import CAN_EDIT, FixState, MediaKind, Origin
 from issues.fixes.carousels import warnings_of
 from issues.fixes.date_outcomes import dates_problem_of
 from issues.fixes.dates import days_earlier
@@ -18,6 +18,7 @@ from issues.fixes.outcomes import outcome_of_fix
 from issues.fixes.tables import MAX_BYTES, read_table
 from issues.link_checks.masking import mask_secrets
 from issues.management.base import FAILED, TokDashCommand
+from issues.media.file_check import doubt_of_file
 from issues.models import Fix, Issue, Membership, Team, User
 from issues.problems import Refusal
 from issues.tokportal.storage_paths import is_given_path, is_storage_path
@@ -86,6 +87,10 @@ class Command(TokDashCommand):
         if options["position"] < 1:
             self.wrong_use("Positions count from 1.")
         sources = self._sources(options)
+        kind = MediaKind.IMAGE if options["image"] else MediaKind.VIDEO
+        about_files = [
+            text for text in (doubt_of_file(path, kind) for path in sources if isinstance(path, Path)) if text
+        ]
         try:
             issue = find_issue(teams, user, options["bundle_id"], options["position"], actor)
             self._refuse_unknown(sources, issue)
@@ -108,9 +113,9 @@ class Command(TokDashCommand):
         except KeyboardInterrupt:
             self.fail("Interrupted. A fix that was begun goes on in the background where a worker runs.")
         except Refusal as refusal:
-            self._report(None, refusal.code, refusal.sentence, options)
+            self._report(None, refusal.code, refusal.sentence, options, about_files)
             raise SystemExit(FAILED) from refusal
-        self._report(fix, fix.code, _sentence(fix), options)
+        self._report(fix, fix.code, _sentence(fix), options, about_files)
         if not _went_well(fix):
             raise SystemExit(FAILED)
 
@@ -208,10 +213,15 @@ class Command(TokDashCommand):
         for warning in warnings_of(fix) if fix else []:
             self.stderr.write(f"{label}{warning}")
 
-    def _report(self, fix: Fix | None, code: str, sentence: str, options: dict[str, Any]) -> None:
+    def _report(
+        self, fix: Fix | None, code: str, sentence: str, options: dict[str, Any], about_files: list[str]
+    ) -> None:
         self._warn(fix)
+        for warning in about_files:
+            self.stderr.write(warning)
         if options["json"]:
-            self.print_json(_facts(fix, code, sentence))
+            facts = _facts(fix, code, sentence)
+            self.print_json(facts | {"warnings": [*about_files, *facts["warnings"]]})
         elif fix and fix.state == FixState.SUCCEEDED:
             days = " to ".join(entry.text for entry in fix.window.times) or "not known"
             problem = dates_problem_of(fix)
