@@ -195,7 +195,7 @@ def test_pages_show_tokportals_days(dated, page, bob, zone):
     days = window_text(PublishWindow.of_days(first, last))
 
     for found in (page("issues"), page("issue", issue.pk), page("search", q=str(issue.video))):
-        said = text(found)
+        said = text(found).replace(" , ", ", ")  # the comma is an element of its own, for screen readers
         assert f"posts {days}, 2 days left" in said
     assert days in text(page("bundle", issue.video.bundle_id))
     assert f"posts {days}, 2 days left" in _line(Channel(zone), issue)

@@ -182,7 +182,8 @@ def _posting(
     else:
         title, machine = _title(deadline, zone, language), deadline.isoformat(timespec="seconds")
     return format_html(
-        '<span class="due-day">{}, </span><time datetime="{}" title="{}" class="{}">{}</time>',
+        '<span class="due-day">{}<span class="visually-hidden">, </span></span>'
+        '<time datetime="{}" title="{}" class="{}">{}</time>',
         when, machine, title, css, left,
     )  # fmt: skip
 
