@@ -10,10 +10,10 @@ from django.urls import reverse
 
 from issues import tasks
 from issues.audit import Actor
-from issues.enums import FixState, IssueState, MediaState, Origin
+from issues.enums import FixKind, FixState, IssueState, MediaState, Origin
 from issues.fixes import bulk
 from issues.fixes.prepared import prepare, send_prepared
-from issues.fixes.submit import submit_links
+from issues.fixes.submit import check_links, submit_links
 from issues.fixes.uploads import FileFacts, begin_upload
 from issues.models import AuditEvent, Fix, LinkCheck, Video, Workspace
 from issues.problems import Refusal
@@ -137,6 +137,21 @@ def test_what_is_no_path_of_tokportals_is_refused(slot, actor, word):
     with pytest.raises(Refusal) as caught:
         submit_links(issue=slot, links=[*PATHS[:3], word], actor=actor)
     assert caught.value.code == "LINK_MALFORMED"
+
+
+@pytest.mark.parametrize(
+    ("line", "images"),
+    [
+        (f"{PATHS[0]}, {PATHS[1]}", PATHS[:2]),
+        (f"{PATHS[0]},{PATHS[1]};{URL}", [*PATHS[:2], URL]),
+        (f"{URL} {PATHS[0]}", [URL, PATHS[0]]),
+        (f'"{PATHS[0]}",', PATHS[:1]),
+        (f"\u200b<{PATHS[0]}>", PATHS[:1]),
+        (f"“{PATHS[0]}”\t“{PATHS[1]}”", PATHS[:2]),
+    ],
+)
+def test_paths_may_stand_in_one_line(line, images):
+    assert check_links(FixKind.CAROUSEL_URLS, [line]) == images
 
 
 def test_a_path_that_the_slot_holds_may_lie_in_any_folder(workspace, small_sandbox, actor):
@@ -387,6 +402,7 @@ def test_uploads_ask_before_a_carousel_loses_images(page, slot):
     assert (asked.status_code, asked.json()["code"]) == (422, "FEWER_IMAGES")
     assert (asked.json()["before"], asked.json()["after"]) == (4, 2)
     assert announce(page, slot, files, fewer=True).status_code == 422
+    assert announce(page, slot, [{"link": f"{URL} {PATHS[1]}"}, *files], fewer=4).json()["code"] == "LINK_MALFORMED"
     assert announce(page, slot, files, fewer=4).status_code == 201
 
 

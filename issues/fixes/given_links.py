@@ -15,6 +15,7 @@ from issues.link_checks.ssrf import MalformedError, NotPublicError, PortError
 from issues.link_checks.url_rules import judge_link
 from issues.link_checks.urls import sendable_form
 from issues.problems import Refusal
+from issues.tokportal.storage_paths import CAROUSEL_FOLDER, is_given_path
 
 
 class LinkRefusal(Refusal):
@@ -44,11 +45,19 @@ def split_given(given: Sequence[str], *, several: bool) -> list[str]:
 
 def _links_of_line(line: str) -> list[str]:
     text = clean(line)
-    pieces = [clean(piece) for piece in re.split(r"[,;|]?\s+|[,;|](?=https?://)", text)]
-    pieces = [piece for piece in pieces if piece]
-    if len(pieces) > 1 and all(re.match(r"(?i)https?://\S+$", piece) for piece in pieces) and len(links_in(text)) > 1:
+    pieces = [clean(piece) for piece in re.split(rf"[,;|]?\s+|[,;|](?=https?://|{CAROUSEL_FOLDER})", text)]
+    pieces = [_path_in(piece) or piece for piece in pieces if piece]
+    links = [piece for piece in pieces if re.match(r"(?i)https?://\S+$", piece)]
+    is_all = len(links) + sum(map(is_given_path, pieces)) == len(pieces)
+    if len(pieces) > 1 and is_all and (len(links) < 2 or len(links_in(text)) > 1):
         return pieces
-    return [text] if text else []
+    return [_path_in(text) or text] if text else []
+
+
+def _path_in(text: str) -> str:
+    """The storage path in a piece of a list, without the quotes and separators around it; empty if it is none."""
+    path = text.strip(" ,;|\"'“”‘’")
+    return path if is_given_path(path) else ""
 
 
 def sendable_link(text: str, *, about: str = "", unchecked: bool = False) -> str:

@@ -120,7 +120,10 @@ def _row(file: FileFacts, order: int, media_kind: MediaKind, *, insist: bool) ->
 def _linked(link: str, order: int, kind: FixKind, video: Video) -> MediaFile:
     """A link or storage path between files: nothing of it is uploaded."""
     link_kind = FixKind.CAROUSEL_URLS if kind == FixKind.IMAGE_FILES else FixKind.URL
-    [link] = check_links(link_kind, [link], held=video.links)
+    links = check_links(link_kind, [link], held=video.links)
+    if len(links) != 1:
+        raise Refusal(_("Give each image on its own."), code="LINK_MALFORMED")
+    link = links[0]
     is_path = is_storage_path(link)
     return MediaFile(
         order=order,

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from issues.access import load_editor, load_membership, load_video
 from issues.fixes.carousels import FewerImagesError, ImageCount
+from issues.fixes.given_links import split_given
 from issues.fixes.prepared import prepare, withdraw
 from issues.forms import LinksForm, dates_wish_of, number_of
 from issues.models import Video
@@ -41,7 +42,8 @@ def _page(request: MemberRequest, refusal: Refusal | None = None, video: Video |
     if isinstance(refusal, FewerImagesError):
         context |= {"fewer": refusal.count, "fewer_agreed": False}
     elif video and agreed is not None:
-        context |= {"fewer": ImageCount(len(video.links), len(typed.split())), "fewer_agreed": True}
+        after = len(split_given(typed.splitlines(), several=True))
+        context |= {"fewer": ImageCount(len(video.links), after), "fewer_agreed": True}
     return render_page(request, "at_risk/list.html", context, status=422 if refusal else 200)
 
 

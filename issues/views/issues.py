@@ -14,6 +14,7 @@ from issues.fixes import rehost
 from issues.fixes.carousels import FewerImagesError, ImageCount
 from issues.fixes.date_outcomes import dates_result
 from issues.fixes.dates import keeps_dates
+from issues.fixes.given_links import split_given
 from issues.fixes.link_gate import NEVER_SENT
 from issues.fixes.outcomes import outcome_of_fix
 from issues.fixes.price import ask_price
@@ -96,7 +97,7 @@ def _fewer_images(request: MemberRequest, story: IssueStory, refusal: Refusal | 
         return {"fewer": refusal.count, "fewer_agreed": False}
     if agreed is None or story.video.media_type != "carousel":
         return {"fewer": None}
-    count = ImageCount(len(story.video.links), len(_typed(request, story).split()))
+    count = ImageCount(len(story.video.links), len(split_given(_typed(request, story).splitlines(), several=True)))
     return {"fewer": count if count.is_fewer else None, "fewer_agreed": True}
 
 
