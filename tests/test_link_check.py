@@ -147,7 +147,7 @@ def test_what_browsers_got_stands_in_the_evidence_and_the_cookie_does_not(look):
 
 
 def test_a_refusal_that_the_host_explains_is_asked_for_once(look, outside):
-    for host in ("expired-token", "gone-403", "forbidden"):
+    for host in ("expired-token", "key-revoked", "forbidden"):
         before = outside.asked.get(f"{host}.example.com", 0)
         look(f"https://{host}.example.com/a.mp4")
         assert outside.asked[f"{host}.example.com"] == before + 1

@@ -260,6 +260,10 @@ def test_what_follows_a_picture_is_no_matter():
     motion_photo = jpeg + FILES["h264_faststart.mp4"]
     assert look(motion_photo).is_cut is False
     assert look(jpeg + bytes(500)).is_cut is False
+    assert look(jpeg + bytes(50_000)).is_cut is False
+    padded = [(0, jpeg[:8192]), (len(jpeg) + 50_000 - 16384, bytes(16384))]
+    assert examine(Pieces(padded), len(jpeg) + 50_000).is_cut is None
+    assert look(png() + bytes(50_000)).is_cut is None
     assert look(png() + b"made with love").is_cut is False
     assert look(FILES["anim.gif"] + b"\x00\r\n").is_cut is False
 

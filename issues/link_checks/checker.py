@@ -23,7 +23,9 @@ __all__ = ["Report", "check_link", "size_text", "stored_size"]
 
 SECOND_LOOK_AFTER = 1.0  # seconds
 # What is not certain by itself: said only when a second look, some time later, sees the same.
-_LOOK_TWICE = frozenset({"http_404", "http_410", "dns_missing", "empty_file", "truncated", "redirect_loop"})
+_LOOK_TWICE = frozenset(
+    {"http_404", "http_410", "file_gone", "dns_missing", "empty_file", "truncated", "redirect_loop"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,13 +50,12 @@ def _jpeg_is_cut(reader: Reader, scan: int | None) -> bool | None:
         tail = tail[scan - start :]
     if tail.rstrip(b"\x00\xff\r\n").endswith(b"\xff\xd9") or tail.endswith(b"\xff\xd9"):
         return False
-    if b"\xff\xd9" not in tail and not _NOT_IN_A_SCAN.search(tail):
-        return True
-    # Something else follows the picture, or may: a video in a motion photo, a second picture.
     whole = _whole(reader)
-    if whole is None or scan is None:
-        return None
-    return b"\xff\xd9" not in whole[scan:]
+    if whole is not None and scan is not None:
+        return b"\xff\xd9" not in whole[scan:]
+    if b"\xff\xd9" not in tail and tail.strip(b"\x00") and not _NOT_IN_A_SCAN.search(tail):
+        return True
+    return None  # something else follows the picture, or may: a video in a motion photo, a second picture, zeros
 
 
 def _whole(reader: Reader) -> bytes | None:
@@ -78,7 +77,7 @@ def examine_png(reader: Reader) -> Media:
     expected: int | None = None
     try:
         _, tail = reader.tail()
-        is_cut = _PNG_END not in tail
+        is_cut = _PNG_END not in tail if tail.strip(b"\x00") else None
         if is_cut:
             expected = _png_length(reader)
     except OutOfReachError:
