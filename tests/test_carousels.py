@@ -1,6 +1,7 @@
 """Carousels through the doors that people use: storage paths, the number of images, HEIC, TokPortal's copies."""
 
 import json
+from concurrent.futures import Future
 from io import StringIO
 
 import pytest
@@ -11,7 +12,7 @@ from django.urls import reverse
 from issues import tasks
 from issues.audit import Actor
 from issues.enums import FixKind, FixState, IssueState, MediaState, Origin
-from issues.fixes import bulk
+from issues.fixes import bulk, foreground
 from issues.fixes.prepared import prepare, send_prepared
 from issues.fixes.submit import check_links, submit_links
 from issues.fixes.uploads import FileFacts, begin_upload
@@ -475,3 +476,76 @@ def test_without_the_prefix_nothing_is_said_of_paths(slot, actor, small_sandbox,
     fix = submit_links(issue=slot, links=PATHS, actor=actor)
     monkeypatch.setattr(small_sandbox.images, "sizes", LosesLater(small_sandbox.images.sizes, PATHS[3], small_sandbox))
     assert drive(fix).state == FixState.SUCCEEDED
+
+
+# --- Tables ----------------------------------------------------------------------------------------------------
+
+
+class Inline:
+    """In place of the threads that wait for fixes: a test's transaction is seen by its own thread alone."""
+
+    def __init__(self, count):
+        self.count = count
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return None
+
+    def submit(self, function, *arguments):
+        done = Future()
+        done.set_result(function(*arguments))
+        return done
+
+
+@pytest.fixture
+def table_command(monkeypatch, tmp_path):
+    """Run `fix --csv` in this process: exit code, results, standard error."""
+    monkeypatch.setattr(foreground, "ThreadPoolExecutor", Inline)
+    monkeypatch.setattr(foreground, "_wait_in_thread", foreground.wait_for_end)
+
+    def run(text, *arguments):
+        path = tmp_path / "table.csv"
+        path.write_text(text)
+        out, err, code = StringIO(), StringIO(), 0
+        try:
+            call_command(
+                "fix", "--csv", str(path), *arguments, "--as", "bob@team.example", "--json", stdout=out, stderr=err
+            )
+        except SystemExit as ended:
+            code = ended.code
+        return code, json.loads(out.getvalue()), err.getvalue()
+
+    return run
+
+
+def test_a_table_takes_paths_beside_urls(slot, small_sandbox, table_command):
+    bundle_id, position = place(slot)
+    code, [result], _ = table_command(
+        f"bundle_id,position,url\n{bundle_id},{position},{PATHS[2]} {URL} {PATHS[0]} {PATHS[1]}\n"
+    )
+    assert (code, result["state"], result["warnings"]) == (0, "succeeded", [])
+    assert sent(small_sandbox) == [[PATHS[2], URL, PATHS[0], PATHS[1]]]
+
+
+def test_a_table_refuses_fewer_images_unless_they_are_wanted(slot, small_sandbox, table_command):
+    bundle_id, position = place(slot)
+    text = f"bundle_id,position,url\n{bundle_id},{position},{' '.join(PATHS[:3])}\n"
+    code, [refused], _ = table_command(text)
+    assert (code, refused["state"], refused["code"], refused["warnings"]) == (1, "rejected", "FEWER_IMAGES", [])
+    assert "4 → 3 images" in refused["message"]
+    assert sent(small_sandbox) == []
+
+    code, [done], said = table_command(text, "--fewer-images")
+    assert (code, done["state"], done["warnings"]) == (0, "succeeded", ["The carousel loses images: 4 → 3 images."])
+    assert "4 → 3 images" in said
+    assert sent(small_sandbox) == [PATHS[:3]]
+
+
+def test_a_table_counts_what_the_slot_holds_when_it_sends(slot, small_sandbox, table_command):
+    small_sandbox.control.flag(*place_pair(slot), carousel_images=[*PATHS, URL])
+    bundle_id, position = place(slot)
+    code, [refused], _ = table_command(f"{bundle_id},{position},{' '.join(PATHS)}\n")
+    assert (code, refused["code"]) == (1, "FEWER_IMAGES")
+    assert sent(small_sandbox) == []
