@@ -131,6 +131,9 @@ def test_the_form_takes_days_with_and_without_a_key(workspace, as_user, alice):
     assert answer.status_code == 422
     client.post(rotate, {"read_key": FULL_KEY, "write_key": "", "read_key_expires_on": in_days(90).isoformat()})
     assert Workspace.objects.get().read_key_expires_on == in_days(90)
+    client.post(rotate, {"read_key": FULL_KEY, "write_key": "", "read_key_expires_on": in_days(90).isoformat()})
+    assert Workspace.objects.get().read_key_expires_on is None  # that was the former key's day
+    client.post(rotate, {"read_key": "", "write_key": "", "read_key_expires_on": in_days(6).isoformat()})
     client.post(rotate, {"read_key": "", "write_key": "", "read_key_expires_on": ""})
     assert Workspace.objects.get().read_key_expires_on is None
 

@@ -195,6 +195,8 @@ def add_ban(app: Any, body: dict[str, Any]) -> dict[str, Any]:
             "updated_at": body.get("updated_at") or stamp(),
             "resolution": {"resolution": body.get("resolution"), "reason_code": None, "refund_credits": None},
         }
+    is_banned = ban["status"] in {"appeal_refused", "no_appeal_banned"}
+    coverage_of(world, body["account_id"]).blocked_reason = "account_banned" if is_banned else ""
     if body.get("event"):
         _tell(app, str(body["event"]), body["account_id"], {"ban_status": ban["status"]})
     return ban

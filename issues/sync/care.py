@@ -5,8 +5,8 @@ itself: one that fails is tried again later and keeps none of the others.
 """
 
 import logging
-from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import transaction
 from django.db.models import Q
@@ -63,8 +63,9 @@ def care_for(workspace: Workspace, *, actor: Actor) -> int:
         return 0
     with client:
         try:
-            for chore in (_deliveries, _coverage, _bans, _credits, _catalogue):
-                _settle(chore, workspace, client, actor)
+            for chore in (_deliveries, _coverage, _bans, _credits):
+                _settle(workspace, partial(chore, workspace, client))
+            _settle(workspace, partial(follow_catalogue, workspace, client, actor=actor))
         except BudgetWaitError:
             logger.debug("no slot is left for the care of workspace %s", workspace.pk)
         except KeyRefusedError as error:
@@ -75,16 +76,14 @@ def care_for(workspace: Workspace, *, actor: Actor) -> int:
         return client.usage.requests
 
 
-_Chore = Callable[[Workspace, TokPortalClient, Actor], None]
-
-
-def _settle(chore: _Chore, workspace: Workspace, client: TokPortalClient, actor: Actor) -> None:
+def _settle(workspace: Workspace, chore: "partial[None]") -> None:
+    """One part, by itself: if it fails it is tried again later."""
     try:
-        chore(workspace, client, actor)
+        chore()
     except (BudgetWaitError, KeyRefusedError):
         raise
     except TokPortalError as error:
-        logger.info("%s of workspace %s: %s", chore.__name__, workspace.pk, error.code)
+        logger.info("%s of workspace %s: %s", chore.func.__name__, workspace.pk, error.code)
 
 
 def _is_due(last: datetime | None, every: timedelta) -> bool:
@@ -94,7 +93,7 @@ def _is_due(last: datetime | None, every: timedelta) -> bool:
 # --- Credits -------------------------------------------------------------------------------------------------
 
 
-def _credits(workspace: Workspace, client: TokPortalClient, actor: Actor) -> None:
+def _credits(workspace: Workspace, client: TokPortalClient) -> None:
     current = Workspace.objects.values_list("credits_at", flat=True).get(pk=workspace.pk)
     if _is_due(current, CREDITS_EVERY):
         account = client.me()
@@ -106,7 +105,7 @@ def _credits(workspace: Workspace, client: TokPortalClient, actor: Actor) -> Non
 # --- Accounts ------------------------------------------------------------------------------------------------
 
 
-def _coverage(workspace: Workspace, client: TokPortalClient, actor: Actor) -> None:
+def _coverage(workspace: Workspace, client: TokPortalClient) -> None:
     """The Coverage of those accounts that somebody waits for, the longest waiting first."""
     wanted = Account.objects.filter(workspace=workspace, coverage_wanted_at__isnull=False)
     for account in wanted.order_by("coverage_wanted_at")[:COVERAGE_AT_ONCE]:
@@ -123,7 +122,7 @@ def _coverage(workspace: Workspace, client: TokPortalClient, actor: Actor) -> No
             delivered.note_coverage(account, told, asked_at)
 
 
-def _bans(workspace: Workspace, client: TokPortalClient, actor: Actor) -> None:
+def _bans(workspace: Workspace, client: TokPortalClient) -> None:
     last, since = Workspace.objects.values_list("bans_at", "bans_since").get(pk=workspace.pk)
     if not _is_due(last, BANS_EVERY):
         return
@@ -135,7 +134,7 @@ def _bans(workspace: Workspace, client: TokPortalClient, actor: Actor) -> None:
 # --- Webhooks ------------------------------------------------------------------------------------------------
 
 
-def _catalogue(workspace: Workspace, client: TokPortalClient, actor: Actor) -> None:
+def follow_catalogue(workspace: Workspace, client: TokPortalClient, *, actor: Actor) -> None:
     """Be told of every type that matters, as soon as TokPortal emits it."""
     endpoint = WebhookEndpoint.objects.filter(workspace=workspace).first()
     if endpoint is None or not _is_due(endpoint.catalogue_at, CATALOGUE_EVERY):
@@ -147,10 +146,10 @@ def _catalogue(workspace: Workspace, client: TokPortalClient, actor: Actor) -> N
         return
     with open_client(workspace, Lane.LINKS, for_fixing=True, total=PATIENCE_SECONDS, max_wait=PATIENCE_SECONDS) as able:
         able.change_webhook(endpoint.tokportal_id, events=wanted)
-    note_types(workspace, endpoint, wanted, actor)
+    note_types(workspace, endpoint, wanted, actor=actor)
 
 
-def note_types(workspace: Workspace, endpoint: WebhookEndpoint, types: list[str], actor: Actor) -> None:
+def note_types(workspace: Workspace, endpoint: WebhookEndpoint, types: list[str], *, actor: Actor) -> None:
     """Write down, and in the history, what TokPortal delivers to us from now on."""
     added = sorted(set(types) - set(endpoint.events))
     with transaction.atomic():
@@ -165,7 +164,7 @@ def note_types(workspace: Workspace, endpoint: WebhookEndpoint, types: list[str]
         record(workspace.team_id, actor, [Event.about_workspace(Verb.WEBHOOK_TYPES_CHANGED, workspace, changes)])
 
 
-def _deliveries(workspace: Workspace, client: TokPortalClient, actor: Actor) -> None:
+def _deliveries(workspace: Workspace, client: TokPortalClient) -> None:
     """What TokPortal could not deliver, because we were away: taken from its list, or sent once more."""
     endpoint = WebhookEndpoint.objects.filter(workspace=workspace).first()
     if endpoint is None or not _is_due(endpoint.deliveries_at, DELIVERIES_EVERY):

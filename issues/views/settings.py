@@ -149,6 +149,10 @@ def _replace_keys(request: MemberRequest, workspace: Workspace, form: RotateForm
     """New keys, or only other days on which those that are there expire. Raises Refusal."""
     new = {which: form.cleaned_data[which] for which in ("read_key", "write_key")}
     expires, actor = form.expires(), actor_of(request)
+    for which in new:
+        # The form shows the former key's day: it says nothing of a new key.
+        if new[which] and expires.get(which) == getattr(workspace, f"{which}_expires_on"):
+            expires[which] = None
     if not any(new.values()) and set_expiry(workspace=workspace, expires=expires, actor=actor):
         return _("Saved.")
     workspaces.rotate_key(workspace=workspace, expires=expires, actor=actor, **new)
