@@ -33,6 +33,7 @@ from issues.wording import (
     earlier_text,
     exact_text,
     in_words,
+    left_text,
     long_date_text,
     long_day_text,
     moment_text,
@@ -192,6 +193,12 @@ def _posting(
 def deadline(moment: datetime | None) -> SafeString:
     """The same if only the deadline is known: `until Sat 28 Nov, 2 days left`."""
     return posting(PublishWindow.until(moment))
+
+
+@register.filter
+def time_left(moment: datetime) -> str:
+    """`2 days left` before a deadline."""
+    return left_text(PublishWindow.until(moment), timezone.now())
 
 
 @register.filter

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from tests.bench.processes import celery, free_port, process_group
 
 WORKER_POINTS = (
     "fix.claimed", "fix.checked", "fix.sending", "fix.sent", "fix.accepted", "fix.read_back", "fix.succeeding",
-    "fix.finished", "copy.fetched", "copy.stored",
+    "fix.finished", "fix.dates_wanted", "fix.dates_sending", "fix.dates_sent", "fix.dates_read", "copy.fetched", "copy.stored",
 )  # fmt: skip
 WEB_POINTS = ("submit.saved", "submit.committed", "upload.begun", "upload.presigned", "upload.stored", "upload.noted")
 GOOD = "https://cdn.example.com/ok.mp4"
@@ -65,6 +66,8 @@ class Trial:
         from issues.fixes.submit import submit_links
 
         issues = self.take()
+        if "dates" in point:
+            self._plan_later(issues)
         with tempfile.TemporaryDirectory() as folder, process_group() as calm:
             celery(calm, "beat", "beat", "-l", "ERROR")
             spec = f"{point},{folder},{how},{self.kills}"
@@ -81,7 +84,7 @@ class Trial:
                 fixes = [
                     submit_copy(issue=issue, link=GOOD, actor=self.actor)
                     if point.startswith("copy.")
-                    else submit_links(issue=issue, links=[GOOD], actor=self.actor)
+                    else submit_links(issue=issue, links=[GOOD], actor=self.actor, keep_dates="dates" in point)
                     for issue in issues
                 ]
                 self._watch(fixes, lambda: start(doomed) if doomed.ended() else None)
@@ -103,6 +106,15 @@ class Trial:
                         browser.fix_by_file(issue)
                 self._watch(list(_fixes_of(issues)), lambda: None)
             return self._judge(point, "web process", issues, Path(folder))
+
+    def _plan_later(self, issues: list[Any]) -> None:
+        """TokPortal plans these videos for next week, each for another day: their fixes have dates to restore."""
+        for number, issue in enumerate(issues):
+            first = datetime.now(UTC).date() + timedelta(days=7 + number)
+            for video in self.sandbox.world.bundles[issue.video.bundle.tokportal_id].videos:
+                if video.position == issue.video.position:
+                    video.target_publish_date = first.isoformat()
+                    video.target_publish_end_date = (first + timedelta(days=1)).isoformat()
 
     def _watch(self, fixes: list[Any], revive: Callable[[], None]) -> None:
         from issues.enums import UNFINISHED
@@ -133,6 +145,10 @@ class Trial:
         ]
         effects = Counter((entry["bundle_id"], entry["position"]) for entry in self.sandbox.control.ledger("fix"))
         places = [(issue.video.bundle.tokportal_id, issue.video.position) for issue in issues]
+        if "dates" in point:
+            effects.update((entry["bundle_id"], entry["position"]) for entry in self.sandbox.control.ledger("patch"))
+            # One fix and one window for each; anything more was done twice, a window that is missing counts as lost.
+            effects = Counter({place: number - 1 for place, number in effects.items()})
         states = Issue.objects.filter(pk__in=[issue.pk for issue in issues]).values_list("state", flat=True)
         return {
             "point": point,
