@@ -229,7 +229,7 @@ def test_links_that_cannot_be_told_apart_are_named_and_refused(names):
 @pytest.mark.parametrize("new", ["new_url", "New", "replacement", "Neuer Link"])
 def test_an_empty_new_link_never_falls_back_to_the_old(new):
     text = table(["bundle", "position", "video_url", new], ["b1", "1", OLD, ""])
-    assert problems(text) == ["There is no link in this line."]
+    assert problems(text) == ["There is no new link in this line."]
 
 
 @pytest.mark.parametrize(
@@ -262,6 +262,12 @@ def test_ignored_columns_and_skipped_lines_are_named():
     said = " ".join(read_table(text).notes)
     assert all(word in said for word in ["Caption", "Notes", "Line 3", "Total", "Line 4"])
     assert one(text) == ("b1", 1, ["new.mp4"])
+
+
+@pytest.mark.parametrize("reference", ["REF 1", "Total recall reel", "#summer", "Sum 41 · live"])
+def test_a_reference_without_a_link_is_a_line_not_a_remark(reference):
+    assert problems(f"reference,url\nR2,{NEW}\n{reference},") == ["", "There is no link in this line."]
+    assert len(problems(f"R2,{NEW}\n{reference},")) == 2
 
 
 def test_two_tables_below_each_other_are_not_mixed():

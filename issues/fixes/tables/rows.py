@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from issues.fixes.tables.cells import bundle_of, position_of, reference_of
 from issues.fixes.tables.columns import Columns, find_columns, is_full_header, is_header
-from issues.fixes.tables.header import Heading, words_of
+from issues.fixes.tables.header import Age, Heading, words_of
 from issues.fixes.tables.header_words import TOTALS
 from issues.fixes.tables.links import formula_text, holds_link, is_empty, is_linkish, links_in, starts_with_link, tidy
 from issues.fixes.tables.merging import Reading, merge
@@ -16,6 +16,7 @@ from issues.link_checks.masking import shown_url
 from issues.problems import Refusal
 
 _HEADER_WITHIN = 30  # rows
+_OF_TOTALS = TOTALS | {"videos", "links", "lines", "rows", "urls"}
 
 
 def table_of(grid: Grid) -> Table:
@@ -26,18 +27,19 @@ def table_of(grid: Grid) -> Table:
     at = _header_at(rows)
     above, body = (rows[:at], rows[at + 1 :]) if at is not None else ([], rows)
     read: Callable[[Row], Reading]
+    references: int | None
     if len(body) + len(above) > MAX_LINES:
         raise Refusal(_("A table has at most {most} lines.").format(most=MAX_LINES), code="TABLE_TOO_LARGE")
-    notes = list(grid.notes)
+    notes, skipped = list(grid.notes), []
     readings: list[Reading] = []
     for row in above:
         if _has_link(row):
             readings.append(Reading(row.number, problem=_("This line stands above the header.")))
         else:
-            notes.append(_skipped(row, _("it stands above the header")))
+            skipped.append(_skipped(row, _("it stands above the header")))
     if at is None:
-        body = _without_title(body, notes)
-        read = _Headerless(grid.is_exact)
+        body = _without_title(body, skipped)
+        read, references = _Headerless(grid.is_exact), 0
         notes.append(
             _("There is no header: the cells were read as bundle id, position and link, or reference and link.")
         )
@@ -45,19 +47,18 @@ def table_of(grid: Grid) -> Table:
         columns = find_columns(rows[at], body)
         notes += columns.notes
         read = _Headed(columns, grid.is_exact)
+        references = columns.reference.index if columns.reference else None
     for row in body:
         if at is not None and is_header(row):
-            notes.append(_repeated_header(row, rows[at]))
-        elif _is_remark(row):
-            notes.append(_skipped(row, _("it has no link")))
+            skipped.append(_repeated_header(row, rows[at]))
+        elif _is_remark(row, references):
+            skipped.append(_skipped(row, _("it has no link")))
         else:
             readings.append(read(row))
     lines = merge(readings)
-    if not lines and not notes:
-        raise Refusal(_("The table is empty."), code="TABLE_EMPTY")
     if not lines:
         raise Refusal(_("The table has no line with a link."), code="TABLE_EMPTY")
-    return Table(lines, notes)
+    return Table(lines, [*notes, *skipped])
 
 
 def _header_at(rows: Sequence[Row]) -> int | None:
@@ -106,17 +107,22 @@ def _without_title(rows: list[Row], notes: list[str]) -> list[Row]:
     return rows[1:]
 
 
-def _is_remark(row: Row) -> bool:
-    """A comment, a sum or a remark among the lines: it has no link, and names no video."""
+def _is_remark(row: Row, references: int | None) -> bool:
+    """A comment, a sum or a remark among the lines: it has no link, and names no video.
+
+    `references` is the column that may hold references, which are free text: what stands there alone may be a video
+    whose link is missing.
+    """
     if row.problem or _has_link(row):
         return False
-    filled = [tidy(cell) for cell in row.cells if cell.strip()]
+    filled = [(index, tidy(cell)) for index, cell in enumerate(row.cells) if cell.strip()]
     if not filled:
         return True
-    first = filled[0]
-    is_comment = first.startswith(("# ", "//", "-- ", "/*")) or (first[:1] == "#" and first[1:2].isalpha())
-    is_total = bool(words_of(first)[0] & TOTALS)
-    return is_comment or is_total or (len(filled) == 1 and " " in first)
+    index, first = filled[0]
+    words = words_of(first)[0]
+    if first.startswith(("# ", "//", "-- ", "/*")) or (words and words <= _OF_TOTALS):
+        return True
+    return len(filled) == 1 and index != references and (" " in first or first.startswith("#"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +148,16 @@ class _Headed:
         if row.problem:
             return reading.refused(row.problem)
         try:
-            return reading.with_links(self._links(row))
+            links = self._links(row)
+            if not links and self._wants_new_links:
+                return reading.refused(_("There is no new link in this line."))
+            return reading.with_links(links)
         except Refusal as refusal:
             return reading.refused(refusal.sentence)
+
+    @property
+    def _wants_new_links(self) -> bool:
+        return any(heading.age == Age.NEW for group in self.columns.links for heading in group)
 
     @staticmethod
     def _cell(row: Row, heading: Heading | None) -> str:
