@@ -90,9 +90,14 @@ def test_with_the_prefix_paths_are_opened(slot, prefix, small_sandbox):
     Video.objects.filter(pk=slot.video_id).update(link_due_at="2000-01-01T00:00Z")
     tasks.check_links()
     slot.refresh_from_db()
-    assert (slot.verdict, slot.verdict_class) == ("http_404", "dead")
+    assert (slot.verdict, slot.verdict_class) == ("file_gone", "dead")
     seen = dict(LinkCheck.objects.filter(shown_url__in=PATHS).values_list("shown_url", "verdict"))
-    assert [seen[path] for path in PATHS] == ["tokportal_copy_ok", "tokportal_copy_ok", "http_404", "tokportal_copy_ok"]
+    assert [seen[path] for path in PATHS] == [
+        "tokportal_copy_ok",
+        "tokportal_copy_ok",
+        "file_gone",
+        "tokportal_copy_ok",
+    ]
 
 
 def test_a_storage_that_refuses_us_accuses_nobody(slot, workspace):

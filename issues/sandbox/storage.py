@@ -114,6 +114,10 @@ class StorageHandler(Handler):
             self._put(store, faults, world, key, cors)
         elif self.command in {"GET", "HEAD"} and key in store.sizes:
             self._get(store, key, cors)
+        elif self.command in {"GET", "HEAD"} and store.base:
+            # Image stores of TokPortal's kind answer so: status 400, and what is meant in the body.
+            body = b'{"statusCode":"404","error":"not_found","message":"Object not found"}'
+            self.send_bytes(400, body, {"Content-Type": "application/json", **cors})
         elif self.command in {"GET", "HEAD"}:
             self.send_bytes(404, b"<Error><Code>NoSuchKey</Code></Error>", {"Content-Type": "application/xml", **cors})
         else:
