@@ -257,11 +257,14 @@ class TeamForm(forms.Form):
 
     name = forms.CharField(max_length=120, label=_("Name"))
     requires_two_factor = forms.BooleanField(required=False, label=_("Everybody needs a second factor"))
-    keeps_dates = forms.BooleanField(
+    keeps_dates = forms.TypedChoiceField(
+        choices=[("True", _("Keep the planned dates")), ("False", _("Let it post earlier"))],
+        coerce=lambda text: text == "True",
         required=False,
-        label=_("Keep the planned dates where a fix would post earlier"),
+        empty_value=None,  # a form without the field leaves the rule as it is
+        label=_("If a fix would post earlier than planned"),
         help_text=_(
-            "A fix moves a video to tomorrow. If it was planned for later, its planned dates are restored after the "
+            "A fix moves a video to tomorrow. If it was planned for later, its planned dates can be restored after the "
             "fix. This is the default; people can choose otherwise for each fix."
         ),
     )

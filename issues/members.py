@@ -163,11 +163,11 @@ def change_rules(
     name: str,
     requires_two_factor: bool,
     history_days: int | None,
-    keeps_dates: bool,
+    keeps_dates: bool | None,
     actor: Actor,
 ) -> None:
     """The team's name, whether everybody needs a second factor, how long history is kept, and whether fixes keep the
-    planned dates by default. Idempotent."""
+    planned dates by default (`None`: as before). Idempotent."""
     name = name.strip()
     try:
         with transaction.atomic():
@@ -185,10 +185,10 @@ def change_rules(
                 changes["requires_two_factor"] = [current.requires_two_factor, requires_two_factor]
             if history_days != current.history_days:
                 changes["history_days"] = [current.history_days, history_days]
-            if keeps_dates != current.keeps_dates:
+            if keeps_dates is not None and keeps_dates != current.keeps_dates:
                 changes["keeps_dates"] = [current.keeps_dates, keeps_dates]
+                current.keeps_dates = keeps_dates
             current.requires_two_factor, current.history_days = requires_two_factor, history_days
-            current.keeps_dates = keeps_dates
             current.save(update_fields=["name", "requires_two_factor", "history_days", "keeps_dates"])
             if changes:
                 events.append(Event(Verb.TEAM_RULES_CHANGED, current.name, changes))

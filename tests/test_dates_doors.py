@@ -219,20 +219,22 @@ def test_a_prepared_fix_follows_the_plan_of_the_day_of_the_flag(slot, small_sand
 
 
 def rules(team, **changes):
-    values = {"name": team.name, "keeps_dates": "on"} | changes
-    return {name: value for name, value in values.items() if value}
+    return {"name": team.name, "keeps_dates": "True"} | changes
 
 
 def test_an_owner_turns_the_default_off(owner, team):
     address = reverse("team_rules", args=[team.slug])
-    assert 'name="keeps_dates"' in owner.get(address).content.decode()
+    assert '<option value="True" selected>Keep the planned dates' in owner.get(address).content.decode()
 
-    assert owner.post(address, rules(team, keeps_dates="")).status_code == 302
+    assert owner.post(address, rules(team, keeps_dates="False")).status_code == 302
     team.refresh_from_db()
     assert team.keeps_dates is False
     event = AuditEvent.objects.get(verb="team.rules_changed")
     assert event.changes == {"keeps_dates": [True, False]}
 
+    owner.post(address, {"name": team.name})  # a form without the field changes nothing
+    team.refresh_from_db()
+    assert team.keeps_dates is False
     owner.post(address, rules(team))
     team.refresh_from_db()
     assert team.keeps_dates is True
@@ -240,7 +242,7 @@ def test_an_owner_turns_the_default_off(owner, team):
 
 def test_nobody_else_changes_the_rule(as_user, team, bob, vera, charlie):
     for user, status in ((bob, 403), (vera, 403), (charlie, 404)):
-        answer = as_user(user).post(reverse("team_rules", args=[team.slug]), rules(team, keeps_dates=""))
+        answer = as_user(user).post(reverse("team_rules", args=[team.slug]), rules(team, keeps_dates="False"))
         assert answer.status_code == status
     team.refresh_from_db()
     assert team.keeps_dates is True
