@@ -217,6 +217,7 @@ def test_the_new_link_is_sent_whichever_column_comes_first(old, new, is_old_firs
     "names",
     [
         ["url", "video_url"], ["link", "url"], ["new url", "replacement link"], ["url", "original url"], ["old url"],
+        ["url", "url v2"], ["Quelle", "Ziel"], ["source url", "target url"], ["url", "foo"], ["link", "Dropbox"],
         ["final url", "video link"], ["broken link"], ["url", "link", "video url"], ["image 1", "picture 1"],
     ],
 )  # fmt: skip
@@ -301,6 +302,7 @@ IMAGES = [f"{HOST}{n}.jpg" for n in (1, 2, 3)]
         (["images"], [[" | ".join(IMAGES)]]),
         (["images"], [['"1. ' + IMAGES[0] + "\n2. " + IMAGES[1] + "\n3. " + IMAGES[2] + '"']]),
         (["url"], [[link] for link in IMAGES]),
+        (["carousel_images"], [["\"[" + ", ".join(f'""{link}""' for link in IMAGES) + "]\""]]),
         (["image no", "url"], [["3", IMAGES[2]], ["1", IMAGES[0]], ["2", IMAGES[1]]]),
     ],
 )  # fmt: skip
@@ -326,6 +328,7 @@ def test_storage_paths_are_links():
         (["image no", "url"], [["1", IMAGES[0]], ["", IMAGES[1]]], "image number"),
         (["image no", "url"], [["1", IMAGES[0]], ["1", IMAGES[1]]], "1 to 2"),
         (["url"], [[IMAGES[0]], [""]], "Line 3"),
+        (["url"], [[IMAGES[0]], [IMAGES[0]]], "the same"),
     ],
 )
 def test_an_image_that_is_missing_refuses_the_carousel(header, rows, says):

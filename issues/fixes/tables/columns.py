@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
+from issues.fixes.tables import header_words as known
 from issues.fixes.tables.cells import is_position
 from issues.fixes.tables.header import Age, Heading, Role, understand
 from issues.fixes.tables.links import is_linkish
 from issues.fixes.tables.model import MAX_COLUMNS, Row, quoted
 from issues.problems import Refusal
 
+_OF_SERIES = known.LINK | known.MEDIA | known.VIDEO | known.IMAGE | known.NEW  # the words of “url 2”, “image 2”
 _YEARS = 1000  # “links 2026” is no image number
 _KEY_ROLES = (Role.BUNDLE, Role.POSITION, Role.REFERENCE)
 
@@ -187,6 +189,12 @@ def _choose_links(
     found = [heading for heading in headings if heading.role in {Role.LINK, Role.MEDIA}]
     by_age: dict[Age, list[Heading]] = {age: [entry for entry in found if entry.age == age] for age in Age}
     chosen = by_age[Age.NEW] or by_age[Age.UNSAID]
+    unknown = [
+        entry for entry in headings if entry.role == Role.UNKNOWN and any(map(is_linkish, _cells(rows, entry.index)))
+    ]
+    maybe = [*chosen, *by_age[Age.UNCLEAR]]
+    if unknown and maybe and not by_age[Age.NEW]:
+        raise _two([*maybe, *unknown], _TWO_LINKS(), Role.LINK)
     if not by_age[Age.NEW] and by_age[Age.UNCLEAR]:
         if chosen:
             raise _two([*chosen, *by_age[Age.UNCLEAR]], _TWO_LINKS(), Role.LINK)
@@ -256,7 +264,8 @@ def _with_continuation(first: list[list[Heading]], others: list[list[Heading]]) 
     for family in others:
         numbers = [heading.number for heading in family]
         begins_late = all(number is not None and number >= 2 for number in numbers)
-        if begins_late and len(result) == 1 and {heading.number for heading in result[0]} <= {None, 1}:
+        is_plain = family[0].family <= _OF_SERIES
+        if begins_late and is_plain and len(result) == 1 and {heading.number for heading in result[0]} <= {None, 1}:
             result[0] += family
         elif family[0].age == first[0][0].age:
             result.append(family)

@@ -25,9 +25,9 @@ LINK = _words(
 )
 # A column of this name alone is a link only if links stand in it.
 MEDIA = _words(
-    "file files datei dateien fichier fichiers archivo archivos arquivo arquivos plik pliki bestand bestanden fil "
-    "soubor dosya файл media medium medien asset assets download downloads herunterladen telecharger descarga "
-    "descargar baixar scarica pobierz source quelle content material creative footage"
+    "dropbox gdrive drive file files datei dateien fichier fichiers archivo archivos arquivo arquivos plik pliki "
+    "bestand bestanden fil soubor dosya файл media medium medien asset assets download downloads herunterladen "
+    "telecharger descarga descargar baixar scarica pobierz content material creative footage"
 )
 VIDEO = _words(
     "video videos vid clip clips reel reels film films filmas wideo filmik videodatei videodateien videofile vdeo "
@@ -60,8 +60,9 @@ OLD = _words(
 )
 # Old to one person, new to another: a column of such a name is never chosen beside others.
 UNCLEAR = _words(
-    "actual original originals originale originaux originell replace replaces replaced ersetzt ersetzen remplace "
-    "remplacer reemplazar sustituir substituir sostituire vervangen zamien"
+    "v ver version rev revision source quelle actual original originals originale originaux originell replace "
+    "replaces replaced ersetzt ersetzen remplace remplacer reemplazar sustituir substituir sostituire vervangen "
+    "zamien"
 )
 # “Replace with”, “ersetzen durch”: the new one. “To replace”, “zu ersetzen”: the old one.
 REPLACE = _words(
@@ -70,8 +71,8 @@ REPLACE = _words(
 BY = _words("with by durch mit par por con door przez med")
 TO = _words("to zu a te")
 BUNDLE = _words(
-    "bundle bundles bundleid paket pakete paquet paquets paquete paquetes pacote pacotes pacchetto pacchetti "
-    "pakket pakketten pakiet pakiety balicek пакет бандл"
+    "lot lots bundle bundles bundleid paket pakete paquet paquets paquete paquetes pacote pacotes pacchetto "
+    "pacchetti pakket pakketten pakiet pakiety balicek пакет бандл"
 )
 POSITION = _words(
     "position positions pos slot slots platz steckplatz stelle place emplacement posicion posiciones posicao "

@@ -29,6 +29,9 @@ _MARKUP = re.compile(
     |<[^<>\s|]+(?:\|[^<>]*)?>  # Slack: <link|words>""",
     re.I | re.X,
 )
+# A list as programs write it: ["https://…", "https://…"]
+_LIST = re.compile(r"""\[\s*(?:"[^"\[\]]*"|'[^'\[\]]*')(?:\s*,\s*(?:"[^"\[\]]*"|'[^'\[\]]*'))*\s*\]""")
+_LISTED = re.compile(r"""["']([^"']+)["']""")
 _NOTHING = {"", "-", "–", "—", "/", ".", "n/a", "na", "none", "null", "nil", "nan", "keine", "keiner", "aucun"}
 _ENDS = " \t\r\n,;|"
 _INVISIBLE = dict.fromkeys(
@@ -79,6 +82,8 @@ def links_in(cell: str) -> Sequence[str]:
 
     Links are divided only where the next one begins: a comma or semicolon inside a link stays.
     """
+    if _LIST.fullmatch(cell) and (items := _LISTED.findall(cell)):
+        return items
     marked = _MARKUP.findall(cell)
     if marked and not _MARKUP.sub("", cell).strip(_ENDS):
         # Nothing but markup: each piece is the link that it leads to. Of anything else, nobody knows what is meant.

@@ -101,4 +101,6 @@ def _why_not(members: Sequence[tuple[int, Reading]]) -> str:
     places = [at for at, _reading in members]
     if not numbered and places != list(range(places[0], places[0] + len(places))):
         return _("Lines {numbers} name the same video, but others stand between them.").format(numbers=numbers)
+    if not numbered and len({reading.links for reading in readings}) < len(readings):
+        return _("Lines {numbers} are the same. Remove one, or number the images.").format(numbers=numbers)
     return ""
