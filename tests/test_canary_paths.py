@@ -90,7 +90,7 @@ def test_no_secret_of_a_path_is_left_behind(team, small_sandbox, actor, as_user,
     answer = {"status": 500, "code": "UPLOAD_FAILED", "message": f"Could not download {BROKEN}"}
     small_sandbox.control.fault("status", method="POST", path="fix-download", times=-1, **answer)
     drive_fix(fix.pk)
-    look_at_links(team, [BROKEN], expects=MediaKind.VIDEO, until=None)
+    look_at_links(workspace, [BROKEN], expects=MediaKind.VIDEO, until=None)
     announce_all()
     collect_due()
     Channel.objects.update(due_at=timezone.now())
