@@ -1,6 +1,6 @@
 """Which column holds what: found by the meaning of the header, confirmed by what stands below it, never by place."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
@@ -9,7 +9,7 @@ from issues.fixes.tables import header_words as known
 from issues.fixes.tables.cells import is_position
 from issues.fixes.tables.header import Age, Heading, Role, understand
 from issues.fixes.tables.links import is_linkish
-from issues.fixes.tables.model import MAX_COLUMNS, Row, quoted
+from issues.fixes.tables.model import MAX_COLUMNS, Row, quoted, shown
 from issues.problems import Refusal
 
 _OF_SERIES = known.LINK | known.MEDIA | known.VIDEO | known.IMAGE | known.NEW  # the words of “url 2”, “image 2”
@@ -189,49 +189,53 @@ def _choose_links(
     found = [heading for heading in headings if heading.role in {Role.LINK, Role.MEDIA}]
     by_age: dict[Age, list[Heading]] = {age: [entry for entry in found if entry.age == age] for age in Age}
     chosen = by_age[Age.NEW] or by_age[Age.UNSAID]
-    unknown = [
-        entry for entry in headings if entry.role == Role.UNKNOWN and any(map(is_linkish, _cells(rows, entry.index)))
-    ]
+    unknown = [entry for entry in headings if entry.role == Role.UNKNOWN and _has_links(entry, rows)]
     maybe = [*chosen, *by_age[Age.UNCLEAR]]
     if unknown and maybe and not by_age[Age.NEW]:
-        raise _two([*maybe, *unknown], _TWO_LINKS(), Role.LINK)
+        raise _two_links([*maybe, *unknown])
     if not by_age[Age.NEW] and by_age[Age.UNCLEAR]:
         if chosen:
-            raise _two([*chosen, *by_age[Age.UNCLEAR]], _TWO_LINKS(), Role.LINK)
-        raise _only(by_age[Age.UNCLEAR], headings)
+            raise _two_links([*chosen, *by_age[Age.UNCLEAR]])
+        raise _only(by_age[Age.UNCLEAR])
     if not chosen:
-        raise _only(by_age[Age.OLD], headings) if by_age[Age.OLD] else _no_link(headings, rows)
+        raise _only(by_age[Age.OLD]) if by_age[Age.OLD] else _no_link(headings, rows)
     families = _families(chosen)
     if by_age[Age.NEW] and len(families) == 1 and not by_age[Age.OLD]:
         # “new_url, url2, url3”: the further images of the new link.
         families = _with_continuation(families, _families(by_age[Age.UNSAID]))
     families = _with_continuation(families[:1], families[1:])
     groups = [_in_order(family) for family in families]
-    if len(groups) > 2 or (len(groups) == 2 and "image" not in {_media(group) for group in groups}):
-        raise _two([group[0] for group in groups], _TWO_LINKS(), Role.LINK)
-    if len(groups) == 2 and _media(groups[0]) == _media(groups[1]):
-        raise _two([group[0] for group in groups], _TWO_LINKS(), Role.LINK)
-    used = [heading for group in groups for heading in group]
-    unnamed = [
-        entry for entry in headings if entry.role == Role.UNNAMED and any(map(is_linkish, _cells(rows, entry.index)))
-    ]
-    if unnamed:
-        if len(groups) > 1 or unnamed[0].index < max(heading.index for heading in used):
-            raise Refusal(
-                _("Column {letter} holds links but has no name. Name it, for example “image 2”.").format(
-                    letter=unnamed[0].letter
-                ),
-                code="TABLE_COLUMNS",
-            )
-        groups, used = [[*groups[0], *unnamed]], [*used, *unnamed]
-    return groups, used
+    kinds = {group[0].media for group in groups}
+    if len(groups) > 1 and not (len(groups) == len(kinds) == 2 and "image" in kinds):
+        raise _two_links([group[0] for group in groups])
+    if unnamed := [entry for entry in headings if entry.role == Role.UNNAMED and _has_links(entry, rows)]:
+        groups = [_with_unnamed(groups, unnamed)]
+    return groups, [heading for group in groups for heading in group]
 
 
-def _TWO_LINKS() -> str:  # noqa: N802 - a constant, in the reader's language
-    return _("Two columns could be the {what}: {names}. Keep one of them, or name it “new url”.")
+def _has_links(heading: Heading, rows: Sequence[Row]) -> bool:
+    return any(map(is_linkish, _cells(rows, heading.index)))
 
 
-def _only(headings: Sequence[Heading], all_headings: Sequence[Heading]) -> Refusal:
+def _with_unnamed(groups: Sequence[Sequence[Heading]], unnamed: Sequence[Heading]) -> list[Heading]:
+    """Columns without a name that follow the last link column hold further images. Raises Refusal for others."""
+    last = max(heading.index for group in groups for heading in group)
+    if len(groups) > 1 or unnamed[0].index < last:
+        raise Refusal(
+            _("Column {letter} holds links but has no name. Name it, for example “image 2”.").format(
+                letter=unnamed[0].letter
+            ),
+            code="TABLE_COLUMNS",
+        )
+    return [*groups[0], *unnamed]
+
+
+def _two_links(headings: Sequence[Heading]) -> Refusal:
+    sentence = _("Two columns could be the {what}: {names}. Keep one of them, or name it “new url”.")
+    return _two(headings, sentence, Role.LINK)
+
+
+def _only(headings: Sequence[Heading]) -> Refusal:
     return Refusal(
         _("By its name, {names} holds the present link. Name the column of the replacements “new url”.").format(
             names=quoted([heading.shown for heading in headings])
@@ -241,7 +245,7 @@ def _only(headings: Sequence[Heading], all_headings: Sequence[Heading]) -> Refus
 
 
 def _no_link(headings: Sequence[Heading], rows: Sequence[Row]) -> Refusal:
-    holding = [entry for entry in headings if entry.name and any(map(is_linkish, _cells(rows, entry.index)))]
+    holding = [entry for entry in headings if entry.name and _has_links(entry, rows)]
     if holding:
         sentence = _("Links stand in {names}, but its name does not say that they are the replacements. Name it “url”.")
         return Refusal(sentence.format(names=quoted([entry.shown for entry in holding])), code="TABLE_COLUMNS")
@@ -287,11 +291,13 @@ def _in_order(family: Sequence[Heading]) -> list[Heading]:
     return sorted(family, key=lambda heading: (heading.number is not None, heading.number or 0, heading.index))
 
 
-def _media(group: Sequence[Heading]) -> str:
-    return group[0].media
-
-
 # --- What the person is told -------------------------------------------------------------------------------
+
+
+def _named_column(heading: Heading) -> str:
+    if not heading.name:
+        return _("column {letter}").format(letter=heading.letter)
+    return _("“{name}” (column {letter})").format(name=shown(heading.name), letter=heading.letter)
 
 
 def _notes(
@@ -303,11 +309,6 @@ def _notes(
     left: Sequence[Heading],
     rows: Sequence[Row],
 ) -> list[str]:
-    named: Callable[[Heading], str] = lambda heading: (  # noqa: E731
-        _("“{name}” (column {letter})").format(name=heading.name, letter=heading.letter)
-        if heading.name
-        else _("column {letter}").format(letter=heading.letter)
-    )
     parts = [
         (_("Bundle id"), [bundle] if bundle else []),
         (_("Position"), [position] if position else []),
@@ -315,12 +316,12 @@ def _notes(
         (_("New link"), links),
         (_("Image number"), [order] if order else []),
     ]
-    said = [f"{what}: {', '.join(map(named, headings))}" for what, headings in parts if headings]
+    said = [f"{what}: {', '.join(map(_named_column, headings))}" for what, headings in parts if headings]
     notes = ["; ".join(said) + "."]
     old = [heading for heading in left if heading.role in {Role.LINK, Role.MEDIA}]
     rest = [heading for heading in left if heading not in old and (heading.name or _cells(rows, heading.index))]
     if old:
-        notes.append(_("Links that are not sent: {names}.").format(names=", ".join(map(named, old))))
+        notes.append(_("Links that are not sent: {names}.").format(names=", ".join(map(_named_column, old))))
     if rest:
-        notes.append(_("Columns that were ignored: {names}.").format(names=", ".join(map(named, rest))))
+        notes.append(_("Columns that were ignored: {names}.").format(names=", ".join(map(_named_column, rest))))
     return notes
