@@ -90,6 +90,7 @@ STORED = (
     gettext_noop("another file"),
     gettext_noop("a video file without pictures"),
     gettext_noop("{0} minutes"),
+    gettext_noop("{0} links"),
     gettext_noop("many hours"),
     gettext_noop("the beginning"),
     gettext_noop("it is not valid yet"),

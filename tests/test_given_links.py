@@ -1,7 +1,12 @@
 """Every door that takes links cleans them alike, offers what may be meant, and sends what was given."""
 
+import importlib
+from datetime import timedelta
+
 import pytest
+from django.apps import apps
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import escape
 
 from issues.audit import Actor
@@ -12,7 +17,7 @@ from issues.fixes.link_gate import BadLinkError
 from issues.fixes.prepared import prepare, send_prepared
 from issues.fixes.submit import submit_links
 from issues.fixes.uploads import begin_upload
-from issues.models import Fix, Issue, PreparedFix, Video
+from issues.models import Fix, Issue, LinkCheck, PreparedFix, Video
 from issues.problems import Refusal
 from issues.sync.sweeps import sweep_workspace
 from tests import factories
@@ -156,3 +161,21 @@ def test_the_issue_of_a_share_link_is_not_called_broken(video_issue, page):
     Issue.objects.filter(pk=video_issue.pk).update(links=[link])
     shown = page("issue", video_issue.pk).content.decode()
     assert "It is a Google Drive share link. TokPortal converts it" in shown
+
+
+def test_share_links_that_were_called_wrong_are_opened_anew(video_issue, team):
+    migration = importlib.import_module("issues.migrations.0030_share_links_are_not_broken")
+    later = timezone.now() + timedelta(hours=5)
+    mine = {"link_verdict": "drive_view_page", "link_class": "wrong", "link_due_at": later}
+    Video.objects.filter(pk=video_issue.video_id).update(**mine)
+    Issue.objects.filter(pk=video_issue.pk).update(verdict="drive_view_page", verdict_class="wrong")
+    for verdict, kept in (("drive_view_page", False), ("folder_link", True)):
+        LinkCheck.objects.create(
+            team=team, digest=verdict, shown_url="x", verdict=verdict, verdict_class="wrong", checked_at=later
+        )
+        migration.judge_anew(apps, None)
+        assert LinkCheck.objects.filter(digest=verdict).exists() == kept
+    video_issue.refresh_from_db()
+    assert video_issue.verdict_class == "unsure"
+    video = Video.objects.get(pk=video_issue.video_id)
+    assert (video.link_class, video.link_due_at < later) == ("unsure", True)
