@@ -17,7 +17,7 @@ OPEN, CLOSE = "⟦", "⟧"
 READ = {"aria-label", "title", "placeholder", "alt", "data-label", "data-confirm", "data-confirm-click", "label"}
 # Names, units, keys and formats: the same in every language.
 NAMES = {
-    "TokDash", "TokPortal", "TikTok", "Instagram", "CSV", "JSON", "MP", "MOV", "OK", "UTC", "GET", "HTTPS", "URL", "https", "kB", "MB", "GB", "min", "am", "pm",
+    "TokDash", "TokPortal", "TikTok", "Instagram", "YouTube", "CSV", "JSON", "MP", "MOV", "OK", "UTC", "GET", "HTTPS", "URL", "https", "kB", "MB", "GB", "min", "am", "pm",
     "Discord", "Slack", "Microsoft", "Teams", "Webhook", "Deutsch", "English", "Français", "whsec", "Video", "old", "cdn", "example", "com", "colleague",
 }  # fmt: skip
 MONTHS = {"Jan", "Feb", "March", "April", "May", "June", "July", "Aug", "Sept", "Oct", "Nov", "Dec"}
