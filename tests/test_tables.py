@@ -234,6 +234,15 @@ def test_an_empty_new_link_never_falls_back_to_the_old(new):
 
 
 @pytest.mark.parametrize(
+    ("cell", "sent"),
+    [("see mail", ["see mail"]), ("pending", ["pending"]), ("yes", ["old.mp4"]), ("2026-11-26", ["old.mp4"])],
+)
+def test_a_column_of_new_links_without_a_link_is_not_skipped(cell, sent):
+    """“see mail” is refused as no link; a column that only ticks off says nothing about the links."""
+    assert one(table(["bundle", "position", "url", "replacement"], ["b1", "1", OLD, cell]))[2] == sent
+
+
+@pytest.mark.parametrize(
     ("header", "missing"),
     [
         (["bundle", "url"], "position"), (["slot", "url"], "bundle"), (["title", "url"], "bundle_id"),
@@ -303,6 +312,8 @@ IMAGES = [f"{HOST}{n}.jpg" for n in (1, 2, 3)]
         (["images"], [['"1. ' + IMAGES[0] + "\n2. " + IMAGES[1] + "\n3. " + IMAGES[2] + '"']]),
         (["url"], [[link] for link in IMAGES]),
         (["carousel_images"], [["\"[" + ", ".join(f'""{link}""' for link in IMAGES) + "]\""]]),
+        (["image", "url"], [["3/3", IMAGES[2]], ["1/3", IMAGES[0]], ["2/3", IMAGES[1]]]),
+        (["slide", "url"], [["2 of 3", IMAGES[1]], ["1 of 3", IMAGES[0]], ["3 of 3", IMAGES[2]]]),
         (["image no", "url"], [["3", IMAGES[2]], ["1", IMAGES[0]], ["2", IMAGES[1]]]),
     ],
 )  # fmt: skip

@@ -19,6 +19,10 @@ _SCIENTIFIC = re.compile(r"-?\d(?:[.,]\d+)?E\+?\d{2,3}", re.I)
 _DASHBOARD = re.compile(
     r"https?://(?:[\w-]+\.)*tokportal\.com(?::\d+)?/(?:[\w.~-]+/)*bundles?/([\w-]{4,128})(?:[/?#]\S*)?", re.I
 )
+_OF_HOW_MANY = re.compile(r"\s*(?:/|of|von|sur|de|di|van|z)\s*\d{1,3}$", re.I)
+_MARK = re.compile(
+    r"yes|no|y|n|x|true|false|ja|nein|j|oui|non|si|sí|sim|não|nee|tak|nie|ok|done|✓|✔|✅|\d[\d./:\- T]*Z?", re.I
+)
 _FLOAT = re.compile(r"(\d{1,15})\.0")
 
 
@@ -39,6 +43,21 @@ def position_of(cell: str) -> int | None:
 
 def is_position(cell: str) -> bool:
     return position_of(cell) is not None
+
+
+def order_of(cell: str) -> int | None:
+    """The number of an image in its carousel: “2”, “0” where somebody counts from 0, “2/4”, “2 of 4”."""
+    text = _OF_HOW_MANY.sub("", tidy(cell))
+    return 0 if text == "0" else position_of(text)
+
+
+def is_order(cell: str) -> bool:
+    return order_of(cell) is not None
+
+
+def is_mark(cell: str) -> bool:
+    """Whether a cell ticks something off instead of holding something: “yes”, “x”, a date."""
+    return bool(_MARK.fullmatch(tidy(cell)))
 
 
 def bundle_of(cell: str) -> Key:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from issues.fixes.tables import header_words as known
-from issues.fixes.tables.cells import is_position
+from issues.fixes.tables.cells import is_mark, is_order, is_position
 from issues.fixes.tables.header import Age, Heading, Role, understand
 from issues.fixes.tables.links import is_linkish
 from issues.fixes.tables.model import MAX_COLUMNS, Row, quoted, shown
@@ -118,11 +118,15 @@ def _role_by_cells(heading: Heading, cells: Sequence[str]) -> Role:
         return Role.ELSEWHERE if has_links else Role.REFERENCE
     if has_links:
         return Role.MEDIA
-    if cells and all(map(is_position, cells)):
-        return {"image": Role.ORDER, "video": Role.POSITION}.get(heading.media, Role.OTHER)
-    # An empty “new” still says that the others are not new, and an empty “image 2” that an image is missing.
-    is_telling = heading.age == Age.NEW or heading.number is not None
-    return Role.MEDIA if not cells and is_telling else Role.OTHER
+    if cells and heading.media == "image" and all(map(is_order, cells)):
+        return Role.ORDER
+    if cells and heading.media == "video" and all(map(is_position, cells)):
+        return Role.POSITION
+    if heading.age == Age.NEW:
+        # A column “new” without links still says that the others are not new, unless it only ticks something off.
+        return Role.OTHER if cells and all(map(is_mark, cells)) else Role.MEDIA
+    # An empty “image 2” says that an image is missing.
+    return Role.MEDIA if not cells and heading.number is not None else Role.OTHER
 
 
 def _choose(headings: Sequence[Heading], role: Role, *, is_needed: bool = True) -> Heading | None:

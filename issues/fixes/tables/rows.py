@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext as _
 
-from issues.fixes.tables.cells import bundle_of, position_of, reference_of
+from issues.fixes.tables.cells import bundle_of, order_of, position_of, reference_of
 from issues.fixes.tables.columns import Columns, find_columns, is_full_header, is_header
 from issues.fixes.tables.header import Age, Heading, words_of
 from issues.fixes.tables.header_words import TOTALS
@@ -141,7 +141,7 @@ class _Headed:
             reference=self._cell(row, columns.reference),
         )
         if columns.order and not is_empty(number := self._cell(row, columns.order)):
-            order = position_of(number) if number != "0" else 0
+            order = order_of(number)
             if order is None:
                 return reading.refused(_("“{value}” is not the number of an image.").format(value=shown(number, 40)))
             reading = replace(reading, order=order)
