@@ -59,7 +59,7 @@ def looked(carousel_issue, monkeypatch):
     )
     Issue.objects.filter(pk=carousel_issue.pk).update(links=[GOOD, BAD, OWN], host="fine.example.com")
     codes = {GOOD: "works_for_us", BAD: "http_404", OWN: "tokportal_file"}
-    monkeypatch.setattr(background, "check_link", lambda url, **about: Report(Verdict(codes.get(url, "not_checked"))))
+    monkeypatch.setattr(background, "open_media", lambda url, **about: Report(Verdict(codes.get(url, "not_checked"))))
     while background.check_due_videos():
         pass
     return Issue.objects.select_related("video__bundle", "workspace").get(pk=carousel_issue.pk)
