@@ -272,9 +272,9 @@ def test_ranges_and_waits_are_read():
 @pytest.mark.parametrize(
     ("encoding", "body", "readable"),
     [
-        ("", b"abc", True), ("identity", b"abc", True), ("aws-chunked", b"abc", True), ("gzip", gzip.compress(b"abc"), True),
-        ("x-gzip", gzip.compress(b"abc"), True), ("deflate", zlib.compress(b"abc"), True), ("deflate", zlib.compress(b"abc")[2:-4], True),
-        ("br", brotli.compress(b"abc"), True), ("gzip, br", brotli.compress(gzip.compress(b"abc")), True), ("GZIP", gzip.compress(b"abc"), True),
+        ("", b"abc", True), ("identity", b"abc", True), ("aws-chunked", b"abc", True), ("gzip", gzip.compress(b"abc", mtime=0), True),
+        ("x-gzip", gzip.compress(b"abc", mtime=0), True), ("deflate", zlib.compress(b"abc"), True), ("deflate", zlib.compress(b"abc")[2:-4], True),
+        ("br", brotli.compress(b"abc"), True), ("gzip, br", brotli.compress(gzip.compress(b"abc", mtime=0)), True), ("GZIP", gzip.compress(b"abc", mtime=0), True),
         ("gzip", b"abc", False), ("br", b"\x8b\x02\x80" + bytes(50), False), ("zstd", b"abc", False), ("br, br, br", b"abc", False),
         ("gzip", b"", False),
     ],
