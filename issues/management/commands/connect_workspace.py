@@ -1,4 +1,4 @@
-"""`manage.py connect_workspace TEAM NAME [--base-url URL]`"""
+"""`manage.py connect_workspace TEAM NAME [--base-url URL] [--key-expires DATE] [--write-key-expires DATE]`"""
 
 import os
 from argparse import ArgumentTypeError
