@@ -29,7 +29,7 @@ from issues.notify.collect import collect_events, language_of
 from issues.notify.compose import compose_due
 from issues.notify.invitations import mail_invitations
 from issues.notify.keys import tell_owners_of_refused_keys
-from issues.queries.history_lines import Told, _sentence
+from issues.queries.history_sentences import Told, sentence_of_event
 from issues.sync.sweeps import sweep_workspace
 from issues.sync.troubles import SENTENCES, sentence_of
 from issues.sync.workspaces import refuse_key
@@ -190,7 +190,7 @@ def test_no_sentence_of_the_tables_is_beyond_translation(monkeypatch):
     said += [sentence for code in OUTCOMES for sentence in (outcome_of(code).say, outcome_of(code).next_step)]
     said += [sentence for outcome in BLOCKED.values() for sentence in (outcome.say, outcome.next_step)]
     said += [sentence_of(code) for code in SENTENCES]
-    said += [_sentence(verb, Told(verb.value, "", {})) for verb in Verb] + [str(verb.label) for verb in Verb]
+    said += [sentence_of_event(verb, Told(verb.value, "", {})) for verb in Verb] + [str(verb.label) for verb in Verb]
     assert [sentence for sentence in said if not sentence.startswith(pseudo.OPEN)] == []
 
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from issues.audit import Actor, Changes
 from issues.enums import FixState
-from issues.fixes.claims import Claim
+from issues.fixes.claims import LEASE_SECONDS, Claim
 from issues.fixes.moves import move
 from issues.leases import LeaseKeeper
 from issues.models import Fix
@@ -20,7 +20,7 @@ class HeldFix:
     def __init__(self, claim: Claim) -> None:
         self.fix, self.fence = claim.fix, claim.fence
         self.lease: LeaseKeeper | None = None
-        # The machine's steps are its own, done for whoever submitted the fix, under the same request id.
+        # The machine's steps are its own, done for the person who submitted the fix, under the same request id.
         person = self.fix.actor_name.split(" <")[0]
         self.actor = Actor(
             name=f"TokDash, for {person}"[:160],
@@ -28,6 +28,10 @@ class HeldFix:
             user=self.fix.actor,
             request_id=self.fix.request_id,
         )
+
+    def renew(self) -> bool:
+        until = timezone.now() + timedelta(seconds=LEASE_SECONDS)
+        return Fix.objects.filter(pk=self.fix.pk, fence=self.fence).update(lease_until=until) == 1
 
     def _check_lease(self) -> None:
         if self.lease is not None:
@@ -49,3 +53,12 @@ class HeldFix:
     def _come_back(self, seconds: float, **fields: object) -> None:
         """Give the lease back and be due again later."""
         self._update(next_try_at=timezone.now() + timedelta(seconds=seconds), lease_until=None, **fields)
+
+    def _requeue(self, seconds: float, earlier_open: bool, **fields: Any) -> None:
+        """Nothing was sent this time. After an earlier open send it stays `sending`: that outcome is still open."""
+        fields["next_try_at"] = timezone.now() + timedelta(seconds=seconds)
+        fields["lease_until"] = None
+        if earlier_open:
+            self._update(**fields)
+        else:
+            self._move(FixState.QUEUED, **fields)

@@ -39,7 +39,7 @@ from issues.fixes.price import note_price
 from issues.fixes.rehost import copy_to_store
 from issues.leases import LeaseKeeper
 from issues.link_checks.masking import mask_secrets
-from issues.models import Fix, Workspace
+from issues.models import Workspace
 from issues.problems import LeaseLostError, Refusal
 from issues.sealed import SealError
 from issues.sync import mirror
@@ -98,10 +98,6 @@ class _Driver(HeldFix):
         self.bundle_id = self.fix.issue.video.bundle.tokportal_id
         self.position = self.fix.issue.video.position
 
-    def renew(self) -> bool:
-        until = timezone.now() + timedelta(seconds=LEASE_SECONDS)
-        return Fix.objects.filter(pk=self.fix.pk, fence=self.fence).update(lease_until=until) == 1
-
     # --- Steps ---------------------------------------------------------------------------------------------
 
     def run(self) -> None:
@@ -159,19 +155,23 @@ class _Driver(HeldFix):
         self._move(FixState.UPLOADED, changes=changes, request_body=body)
         return True
 
+    def _read_back(self, client: TokPortalClient) -> Seen:
+        """The video as TokPortal shows it now. Raises TokPortalError, also if the answer leaves the flag out."""
+        asked_at = timezone.now()
+        video = client.get_video(self.bundle_id, self.position)
+        if not video.tells_flag:
+            raise UnreadableAnswerError("nothing is said about the flag")
+        return Seen(video, asked_at)
+
     def _must_send_again(self, client: TokPortalClient) -> bool:
         """Read back a video whose fix may have been sent: True where it is still flagged and tries are left."""
-        asked_at = timezone.now()
         try:
-            video = client.get_video(self.bundle_id, self.position)
+            seen = self._read_back(client)
         except TokPortalError as error:
             self._read_failed(error)
             return False
-        if not video.tells_flag:
-            self._read_failed(UnreadableAnswerError("nothing is said about the flag"))
-            return False
-        if not video.download_issue:
-            self._accept_observed(client, Seen(video, asked_at))
+        if not seen.video.download_issue:
+            self._accept_observed(client, seen)
             return False
         if self.fix.tries >= MAX_SENDS:
             self._move(FixState.NEEDS_HUMAN, code="OUTCOME_UNKNOWN")
@@ -231,17 +231,13 @@ class _Driver(HeldFix):
 
     def _verify(self, client: TokPortalClient) -> None:
         """Read the video back: fixed means that the flag is gone."""
-        asked_at = timezone.now()
         try:
-            video = client.get_video(self.bundle_id, self.position)
+            seen = self._read_back(client)
         except TokPortalError as error:
             self._verify_failed(error)
             return
-        if not video.tells_flag:
-            self._verify_failed(UnreadableAnswerError("nothing is said about the flag"))
-            return
-        if not video.download_issue:
-            self._check_copy(client, Seen(video, asked_at))
+        if not seen.video.download_issue:
+            self._check_copy(client, seen)
             return
         tries = self.fix.verify_tries + 1
         if tries >= MAX_VERIFY_TRIES:
@@ -342,22 +338,17 @@ class _Driver(HeldFix):
         elif error.code == c.VIDEO_NO_DOWNLOAD_ISSUE:
             self._flag_was_gone(client, error, earlier_open=earlier_open)
         else:
-            if isinstance(error, KeyRefusedError):
-                # A second key of its own for fixes says nothing about the one that the sync uses.
-                refuse = refuse_write_key if self.workspace.write_key_fingerprint else refuse_key
-                refuse(workspace=self.workspace, code=error.code, actor=self.actor)
-            message = mask_secrets(error.message)[:300]
-            details = {"status": error.status, "message": message, **told_details(error)}
-            self._move(FixState.REJECTED, code=error.code, code_details=details, **about)
+            self._refused(error)
 
-    def _requeue(self, seconds: float, earlier_open: bool, **fields: Any) -> None:
-        """Nothing was sent this time. After an earlier open send it stays `sending`: that outcome is still open."""
-        fields["next_try_at"] = timezone.now() + timedelta(seconds=seconds)
-        fields["lease_until"] = None
-        if earlier_open:
-            self._update(**fields)
-        else:
-            self._move(FixState.QUEUED, **fields)
+    def _refused(self, error: TokPortalError) -> None:
+        """TokPortal does not accept the fix, or not this key."""
+        if isinstance(error, KeyRefusedError):
+            # A second key of its own for fixes says nothing about the one that the sync uses.
+            refuse = refuse_write_key if self.workspace.write_key_fingerprint else refuse_key
+            refuse(workspace=self.workspace, code=error.code, actor=self.actor)
+        message = mask_secrets(error.message)[:300]
+        details = {"status": error.status, "message": message, **told_details(error)}
+        self._move(FixState.REJECTED, code=error.code, code_details=details, tokportal_request_id=error.request_id)
 
     def _flag_was_gone(self, client: TokPortalClient, error: TokPortalError, *, earlier_open: bool) -> None:
         """409: not flagged. By our own earlier send, or by somebody else; the read-back brings the new state."""

@@ -1,8 +1,8 @@
 """What a round lists: everything now and then, and mostly only the statuses in which a video can be flagged.
 
 `GET /bundles?status=` takes one status, so each is a listing of its own. For a workspace where that costs more pages
-than the whole listing, the whole listing is read each time. A bundle that a listing by status does not have any more
-has another status, or is gone: it is asked itself (`mirror.ask_missing`).
+than the whole listing, the whole listing is read each time. If a bundle is missing from a listing by status, it has
+another status or is gone: the next request asks for that bundle (`mirror.ask_missing`).
 """
 
 import math
@@ -34,6 +34,15 @@ def pages_of(workspace: Workspace, *, by_status: bool) -> int:
     """How many pages such a listing has, by what is known. One query."""
     known = _counts(workspace)
     return _pages(known, _flaggable(known)) if by_status else _full_pages(known)
+
+
+def schedule_listing(
+    workspace: Workspace, *, next_at: datetime | None = None, everything_at: datetime | None = None
+) -> None:
+    """Set when the next round begins, or when one lists everything; only as long as the runner's claim holds."""
+    moments = {"next_listing_at": next_at, "next_full_listing_at": everything_at}
+    known = {name: moment for name, moment in moments.items() if moment}
+    Workspace.objects.filter(pk=workspace.pk, sync_fence=workspace.sync_fence).update(**known)
 
 
 def _counts(workspace: Workspace) -> dict[str, int]:

@@ -24,7 +24,7 @@ from issues.sync.fetcher import IN_FLIGHT, Ask, AskKind, Fetcher
 from issues.sync.hazard import Hazards, failing_hosts
 from issues.sync.ledger import Ledger
 from issues.sync.limiter import budget_for_key
-from issues.sync.listings import FULL_EVERY, RoundListing, pages_of, statuses_to_list
+from issues.sync.listings import FULL_EVERY, RoundListing, pages_of, schedule_listing, statuses_to_list
 from issues.sync.picks import LISTING_SHARE, Picks
 from issues.sync.reconcile import Tally
 from issues.tokportal import constants as c
@@ -309,25 +309,16 @@ class Runner:
         by_status = self._listing.is_by_status
         if by_status:
             if not mirror.ask_missing(self.workspace, listed_since=self.run.started_at):
-                self._list_everything_at(now)
+                schedule_listing(self.workspace, everything_at=now)
         else:
             self.ledger.count(mirror.note_missing(self.workspace, listed_since=self.run.started_at, actor=self.actor))
-            self._list_everything_at(now + FULL_EVERY)
+            schedule_listing(self.workspace, everything_at=now + FULL_EVERY)
         pages = pages_of(self.workspace, by_status=by_status)
         every = pages / (LISTING_SHARE * self.limit * SAFETY / 60.0)
         longest = self.workspace.max_age.total_seconds()
-        self._list_again_at(now + timedelta(seconds=min(max(every, LISTING_MIN_SECONDS), longest)))
+        soonest = min(max(every, LISTING_MIN_SECONDS), longest)
+        schedule_listing(self.workspace, next_at=now + timedelta(seconds=soonest))
         self.run.bundles_to_read = Bundle.objects.filter(workspace=self.workspace, heat__isnull=False).count()
-
-    def _list_everything_at(self, moment: datetime) -> None:
-        Workspace.objects.filter(pk=self.workspace.pk, sync_fence=self.workspace.sync_fence).update(
-            next_full_listing_at=moment
-        )
-
-    def _list_again_at(self, moment: datetime) -> None:
-        Workspace.objects.filter(pk=self.workspace.pk, sync_fence=self.workspace.sync_fence).update(
-            next_listing_at=moment
-        )
 
     def _mirror_bundle(self, ask: Ask, payload: BundlePayload) -> None:
         """The bundle itself was asked for; where it can be flagged, its videos are next."""
@@ -365,7 +356,7 @@ class Runner:
             raise error
         if ask.kind is AskKind.PAGE and isinstance(error, InvalidRequestError) and self._listing.skip_status():
             logger.warning("TokPortal lists no bundles by the status %s (%s)", ask.status, error.code)
-            self._list_everything_at(timezone.now())
+            schedule_listing(self.workspace, everything_at=timezone.now())
             if self._listing.is_complete:
                 self._listing_is_complete()
             return
