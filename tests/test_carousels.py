@@ -2,15 +2,18 @@
 
 import json
 from concurrent.futures import Future
+from datetime import UTC
 from io import StringIO
 
 import pytest
 import requests
 from django.core.management import CommandError, call_command
 from django.urls import reverse
+from django.utils import timezone
 
 from issues import tasks
 from issues.audit import Actor
+from issues.checks.store import look_at_links
 from issues.enums import FixKind, FixState, IssueState, MediaState, Origin
 from issues.fixes import bulk, foreground
 from issues.fixes.prepared import prepare, send_prepared
@@ -37,9 +40,16 @@ def slot(workspace, small_sandbox):
     bundle, video = factories.slot(small_sandbox, "carousel")
     small_sandbox.images.add_samples(PATHS, jpeg(5000))
     small_sandbox.control.settings(carousel_form="paths")
-    small_sandbox.control.flag(bundle["id"], video["position"], "image 2 does not load", carousel_images=PATHS)
+    small_sandbox.control.flag(
+        bundle["id"], video["position"], "image 2 does not load", carousel_images=PATHS,
+        target_publish_date=today(), target_publish_end_date=today(),
+    )  # fmt: skip
     sweep_workspace(workspace, actor=Actor.system(Origin.SYNC))
     return factories.open_issue("carousel", bundle["id"], video["position"])
+
+
+def today() -> str:
+    return timezone.now().astimezone(UTC).date().isoformat()
 
 
 @pytest.fixture
@@ -239,6 +249,43 @@ def test_the_command_warns_of_fewer_images(slot, small_sandbox):
     assert sent(small_sandbox) == [PATHS[:3]]
 
 
+@pytest.mark.parametrize("fault", [None, {"kind": "reset_after", "method": "POST", "path": "fix-download"}])
+def test_the_warning_survives_what_is_noted_later(slot, small_sandbox, fault):
+    if fault:
+        small_sandbox.control.fault(**fault)
+    done, said = fix_command(slot, "--image", *PATHS[:3], *([] if fault else ["--dry-run"]))
+    assert done["code"] == (None if fault else "DRY_RUN_OK")
+    assert done["warnings"] == ["The carousel loses images: 4 → 3 images."]
+    assert "4 → 3 images" in said
+
+
+def test_a_dry_run_with_files_changes_nothing(slot, small_sandbox, tmp_path):
+    photo = tmp_path / "new.jpg"
+    photo.write_bytes(factories.JPEG)
+    done, _said = fix_command(slot, "--image", *PATHS[:3], str(photo), "--dry-run")
+    assert (done["state"], done["code"]) == ("cancelled", "DRY_RUN_OK")
+    assert sent(small_sandbox) == []
+
+
+@pytest.mark.parametrize(
+    ("link", "code"),
+    [
+        ("https://gone.example.com/1.jpg", "LINK_HTTP_404"),
+        ("https://private.example.com/1.jpg", "LINK_PRIVATE_ADDRESS"),
+    ],
+)
+@pytest.mark.parametrize("option", [(), ("--unchecked",)])
+def test_a_link_beside_files_is_looked_at_like_any_other(slot, small_sandbox, tmp_path, link, code, option):
+    photo = tmp_path / "new.jpg"
+    photo.write_bytes(factories.JPEG)
+    insists = bool(option) and code == "LINK_HTTP_404"
+    # TokPortal itself cannot open it either.
+    expected = "UPLOAD_FAILED" if insists else code
+    done, _said = fix_command(slot, "--image", *PATHS[:2], str(photo), link, *option, code=1)
+    assert (done["state"], done["code"]) == ("rejected", expected)
+    assert sent(small_sandbox) == []
+
+
 def test_the_command_counts_what_the_slot_holds_when_it_sends(slot, small_sandbox):
     small_sandbox.images.add_samples(["carousel-images/x/5.jpg"], jpeg(5000))
     small_sandbox.control.flag(*place_pair(slot), carousel_images=[*PATHS, "carousel-images/x/5.jpg"])
@@ -431,6 +478,23 @@ def test_heic_goes_through_us_to_the_direct_upload_and_becomes_jpeg(page, slot, 
     stored = requests.get(small_sandbox.images.public_url(images[3]), timeout=5)
     assert (stored.headers["Content-Type"], stored.content[:2]) == ("image/jpeg", b"\xff\xd8")
     assert Workspace.objects.get().storage_prefix.startswith(small_sandbox.images.origin)
+
+
+def test_a_bad_link_among_files_needs_the_persons_word(page, slot, small_sandbox):
+    bad = "https://gone.example.com/1.jpg"
+    look_at_links(slot.workspace, [bad], expects=None, until=None)
+    files = [*({"link": link} for link in [*PATHS[:2], bad]), entry(factories.JPEG, "a.jpg")]
+    refused = announce(page, slot, files)
+    assert (refused.status_code, refused.json()["code"], refused.json()["can_insist"]) == (422, "LINK_HTTP_404", True)
+    assert announce(page, slot, files, insist=True).status_code == 422  # that was about doubtful files
+    assert announce(page, slot, files, unchecked=True).status_code == 201
+    assert Fix.objects.get().unchecked
+    assert uploaded(small_sandbox) == []
+
+
+def test_a_size_that_is_no_number_is_no_file(page, slot):
+    refused = announce(page, slot, [{**entry(factories.JPEG, "a.jpg"), "size": float("inf")}])
+    assert (refused.status_code, refused.json()["code"]) == (422, "FILE_MISSING")
 
 
 def test_heic_through_the_command(slot, small_sandbox, tmp_path):

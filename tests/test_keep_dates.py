@@ -132,6 +132,43 @@ def test_what_is_kept_is_the_plan_of_now_not_of_the_last_look(slot, small_sandbo
     assert (fix.dates_kept, slot.window(), fix.planned_window) == (True, later(9), later(9))
 
 
+@pytest.mark.parametrize("kind", ["link", "copy"])
+def test_a_fix_that_had_to_wait_reads_the_plan_again(slot, small_sandbox, actor, monkeypatch, kind):
+    issue = slot.plan(5)
+    submit = submit_links if kind == "link" else submit_copy
+    links = {"links": [GOOD]} if kind == "link" else {"link": GOOD}
+    fix = submit(issue=issue, actor=actor, keep_dates=True, **links)
+    if kind == "link":
+        small_sandbox.control.fault("status", method="POST", path="fix-download", status=429)
+    else:
+        copy = lifecycle.copy_to_store
+
+        def slow_copy(*args, **options):
+            video.target_publish_date, video.target_publish_end_date = later(9).texts
+            return copy(*args, **options)
+
+        monkeypatch.setattr(lifecycle, "copy_to_store", slow_copy)
+    video = slot.at_tokportal()
+    drive_fix(fix.pk)
+    if kind == "link":
+        assert Fix.objects.get(pk=fix.pk).state == FixState.QUEUED
+        video.target_publish_date, video.target_publish_end_date = later(9).texts
+    fix = drive(fix)
+
+    assert (fix.state, fix.dates_kept, slot.window()) == (FixState.SUCCEEDED, True, later(9))
+
+
+def test_a_moment_may_come_back_as_its_day(slot, small_sandbox, actor):
+    issue = slot.plan(5)
+    video = slot.at_tokportal()
+    video.target_publish_date, video.target_publish_end_date = (f"{day}T15:30:00Z" for day in later(5).texts)
+
+    fix = drive(submit_links(issue=issue, links=[GOOD], actor=actor, keep_dates=True))
+
+    assert (fix.dates_kept, fix.dates_code, len(slot.patches())) == (True, "", 1)
+    assert slot.window() == later(5)
+
+
 def test_a_copy_to_the_store_keeps_the_dates_too(slot, actor):
     fix = drive(submit_copy(issue=slot.plan(5), link=GOOD, actor=actor, keep_dates=True))
 
@@ -238,14 +275,16 @@ def test_a_lost_answer_is_seen_by_reading_back(slot, small_sandbox, actor, kind)
     assert len(slot.patches()) == 1
 
 
-def test_the_other_name_of_the_first_day_is_tried(slot, small_sandbox, actor):
+@pytest.mark.parametrize("says_start_date", [False, True])
+def test_the_other_name_of_the_first_day_is_tried(slot, small_sandbox, actor, says_start_date):
+    small_sandbox.world.bundles[slot.bundle_id].says_start_date = says_start_date
     issue = slot.plan(5)
     small_sandbox.control.fault("status", method="PATCH", status=400, code="UNKNOWN_FIELD")
 
     fix = drive(submit_links(issue=issue, links=[GOOD], actor=actor, keep_dates=True))
 
     assert (fix.dates_kept, slot.window()) == (True, later(5))
-    assert "target_publish_start_date" in slot.patches()[0]["body"]
+    assert ("target_publish_start_date" in slot.patches()[0]["body"]) is not says_start_date
 
 
 def test_a_key_that_is_gone_meanwhile_does_not_undo_the_fix(slot, small_sandbox, actor, monkeypatch):

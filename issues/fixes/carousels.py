@@ -79,8 +79,8 @@ def check_count_before_sending(fix: Fix, client: TokPortalClient) -> None:
     count = ImageCount(len(_current(fix, client).links), after)
     refuse_fewer_images(count, fix.fewer_than)
     if count.is_fewer:
-        details = {**fix.code_details, "images": [count.before, count.after]}
-        Fix.objects.filter(pk=fix.pk).update(code_details=details)
+        fix.code_details = {**fix.code_details, "images": [count.before, count.after]}
+        Fix.objects.filter(pk=fix.pk, fence=fix.fence).update(code_details=fix.code_details)
 
 
 def _current(fix: Fix, client: TokPortalClient) -> Video:

@@ -24,7 +24,7 @@ from issues.problems import LeaseLostError
 from issues.sync import mirror
 from issues.tokportal import constants as c
 from issues.tokportal.client import TokPortalClient
-from issues.tokportal.days import PublishWindow, days_pulled_forward
+from issues.tokportal.days import PublishTime, PublishWindow, days_pulled_forward
 from issues.tokportal.errors import IdempotencyConflictError, Outcome, RateLimitedError, TokPortalError
 from issues.tokportal.payloads import VideoPayload
 
@@ -87,9 +87,14 @@ class TryAgain:
 def holds(window: PublishWindow, planned: PublishWindow) -> bool:
     """Whether the planned days are the ones in force, as far as they are known."""
     return bool(planned) and all(
-        wanted is None or wanted == found
+        wanted is None or _is_same(wanted, found)
         for wanted, found in ((planned.first, window.first), (planned.last, window.last))
     )
+
+
+def _is_same(wanted: PublishTime, found: PublishTime | None) -> bool:
+    """TokPortal may keep the day of a moment alone: then the day is what was planned."""
+    return found is not None and (found == wanted or (found.moment is None and found.day == wanted.day))
 
 
 def must_restore(fix: Fix, video: VideoPayload) -> bool:
@@ -146,7 +151,7 @@ class DateKeeper:
                 return TryAgain()
         return self._send(fix.dates_body)
 
-    def _send(self, body: str) -> DatesOutcome | TryAgain:
+    def _send(self, body: str, *, may_rename: bool = True) -> DatesOutcome | TryAgain:
         self._note_try(body)
         crash_point("fix.dates_sending", self.fix.pk)
         try:
@@ -154,21 +159,22 @@ class DateKeeper:
                 self._bundle_id, self._position, body.encode(), idempotency_key=key_for(self.fix, body)
             )
         except TokPortalError as error:
-            return self._refused(error, body)
+            return self._refused(error, body, may_rename=may_rename)
         crash_point("fix.dates_sent", self.fix.pk)
         seen = self._read_back()
         crash_point("fix.dates_read", self.fix.pk)
         return DatesOutcome(seen) if seen and self._holds(seen) else TryAgain()
 
-    def _refused(self, error: TokPortalError, body: str) -> DatesOutcome | TryAgain:
+    def _refused(self, error: TokPortalError, body: str, *, may_rename: bool) -> DatesOutcome | TryAgain:
         is_certain = error.outcome is Outcome.REFUSED and not isinstance(
             error, RateLimitedError | IdempotencyConflictError
         )
         if not is_certain:
             return TryAgain(error.retry_after or 0.0)
-        if error.code == c.UNKNOWN_FIELD and _START in json.loads(body):
+        if error.code == c.UNKNOWN_FIELD and may_rename:
             # It has two names for the first day, and takes the other one here.
-            return self._send(body_for(self.fix.planned_window, _OTHER_START))
+            other = _OTHER_START if _START in json.loads(body) else _START
+            return self._send(body_for(self.fix.planned_window, other), may_rename=False)
         code = DATES_UNKNOWN if error.code == error.default_code else error.code
         return DatesOutcome(None, code, told_details(error) or None)
 

@@ -184,7 +184,15 @@ def _check_kind(issue: Issue, *, is_carousel: bool) -> None:
         raise Refusal(f"This slot is a {issue.video.video_type}: it takes {wanted}.", code="WRONG_KIND")
 
 
-def fix_with_files(*, issue: Issue, files: Sequence[Path | str], actor: Actor, keep_dates: bool = False) -> Fix:
+def fix_with_files(
+    *,
+    issue: Issue,
+    files: Sequence[Path | str],
+    actor: Actor,
+    unchecked: bool = False,
+    dry_run: bool = False,
+    keep_dates: bool = False,
+) -> Fix:
     """Upload files from this machine, then fix with them.
 
     For a carousel, links and storage paths (`str`) may stand between files. It may lose images: see `warnings_of`.
@@ -196,7 +204,10 @@ def fix_with_files(*, issue: Issue, files: Sequence[Path | str], actor: Actor, k
             continue
         with entry.open("rb") as file:
             facts.append(FileFacts(entry.name, entry.stat().st_size, pieces_of(file)))
-    fix = begin_upload(issue=issue, files=facts, actor=actor, insist=True, fewer_than=ANY_NUMBER, keep_dates=keep_dates)
+    fix = begin_upload(
+        issue=issue, files=facts, actor=actor, insist=True, unchecked=unchecked, dry_run=dry_run,
+        fewer_than=ANY_NUMBER, keep_dates=keep_dates,
+    )  # fmt: skip
     try:
         with LeaseKeeper(lambda: keep_alive(fix), every=20):
             _upload(fix, files, actor)

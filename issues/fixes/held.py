@@ -39,16 +39,24 @@ class HeldFix:
 
     def _move(self, to: FixState, *, changes: Changes | None = None, **fields: Any) -> None:
         issue = self.fix.issue
+        self._keep_count(fields)
         self.fix = move(self.fix.pk, to, actor=self.actor, fence=self.fence, changes=changes, **fields)
         issue.state = self.fix.issue.state
         self.fix.issue = issue
 
-    def _update(self, **fields: object) -> None:
+    def _update(self, **fields: Any) -> None:
         """Write fields without a move, while the row is ours."""
+        self._keep_count(fields)
         if fields and not Fix.objects.filter(pk=self.fix.pk, fence=self.fence).update(**fields):
             raise LeaseLostError
         for name, value in fields.items():
             setattr(self.fix, name, value)
+
+    def _keep_count(self, fields: dict[str, Any]) -> None:
+        """That a carousel loses images is told at the end, whatever TokPortal's answers say on the way."""
+        images = self.fix.code_details.get("images")
+        if images and "code_details" in fields:
+            fields["code_details"] = {**fields["code_details"], "images": images}
 
     def _come_back(self, seconds: float, **fields: object) -> None:
         """Give the lease back and be due again later."""

@@ -126,7 +126,7 @@ class _Driver(HeldFix):
             self._verify(client)
 
     def _prepare(self, client: TokPortalClient) -> bool:
-        """Before the first send: typed links are looked at, a link to copy is copied. False where it ends here."""
+        """Before a send: links are looked at, a link to copy is copied, the slot is read. False if it ends here."""
         if self.fix.first_sent_at is None:
             verdict = look_before_sending(self.fix)
             self._check_lease()
@@ -134,11 +134,16 @@ class _Driver(HeldFix):
             if verdict is not None:
                 self._move(FixState.REJECTED, code=f"LINK_{verdict.code.upper()}")
                 return False
-            check_count_before_sending(self.fix, client)
-            if self.fix.keep_dates:
-                self._update(**planned_now(self.fix, client))
-        if self.fix.kind != FixKind.REHOST or self.fix.request_body:
-            return True
+        if (self.fix.kind == FixKind.REHOST and not self.fix.request_body) and not self._copy(client):
+            return False
+        # Last, and again if it had to wait: the slot may have changed in TokPortal meanwhile.
+        check_count_before_sending(self.fix, client)
+        if self.fix.keep_dates:
+            self._update(**planned_now(self.fix, client))
+        return True
+
+    def _copy(self, client: TokPortalClient) -> bool:
+        """Copy the link's file to TokPortal's store. False if it ends here for now."""
         if self.fix.state == FixState.QUEUED:
             self._move(FixState.FETCHING)
         try:

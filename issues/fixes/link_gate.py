@@ -49,14 +49,16 @@ def refuse_bad_links(video: Video, links: Sequence[str], *, unchecked: bool = Fa
 
 
 def look_before_sending(fix: Fix) -> Verdict | None:
-    """Look at typed links that nobody has looked at just now; the verdict where it forbids the sending."""
-    if not fix.typed or fix.kind == FixKind.REHOST:
+    """Look at given links that nobody has looked at just now; the verdict where it forbids the sending."""
+    # Links may stand between the images of an upload, too.
+    links = fix.typed or [media.source for media in fix.media.order_by("order") if media.is_linked]
+    if not links or fix.kind == FixKind.REHOST:
         return None
     if fix.unchecked:
-        return Verdict("private_address") if any(map(_leads_inside, fix.typed)) else None
-    look_now(fix.issue.workspace, fix.issue.video, fix.typed)
+        return Verdict("private_address") if any(map(_leads_inside, links)) else None
+    look_now(fix.issue.workspace, fix.issue.video, links)
     try:
-        refuse_bad_links(fix.issue.video, fix.typed)
+        refuse_bad_links(fix.issue.video, links)
     except BadLinkError as error:
         return error.verdict
     return None

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from issues.audit import Actor, Changes, Event, Verb, record
-from issues.enums import IssueState, Origin
+from issues.enums import CAROUSEL_KINDS, IssueState, Origin
 from issues.fixes.carousels import ImageCount, refuse_fewer_images
 from issues.fixes.dates import keeps_dates
 from issues.fixes.link_gate import refuse_bad_links
@@ -37,8 +37,9 @@ def prepare(
     Raises Refusal for links that cannot be sent, BadLinkError for bad ones, FewerImagesError, and Refusal where the
     video is flagged now.
     """
-    cleaned = check_links(link_kind(video), links, held=video.links, unchecked=unchecked)
-    if video.media_type == "carousel":
+    kind = link_kind(video)
+    cleaned = check_links(kind, links, held=video.links, unchecked=unchecked)
+    if kind in CAROUSEL_KINDS:
         refuse_fewer_images(ImageCount(len(video.links), len(cleaned)), fewer_than)
     refuse_bad_links(video, cleaned, unchecked=unchecked)
     team_id = video.bundle.workspace.team_id

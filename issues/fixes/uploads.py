@@ -21,6 +21,7 @@ from issues.audit import Actor, Changes
 from issues.crash import crash_point
 from issues.enums import CAROUSEL_KINDS, FixKind, FixState, MediaKind, MediaState
 from issues.fixes.carousels import ImageCount, refuse_fewer_images
+from issues.fixes.link_gate import refuse_bad_links
 from issues.fixes.moves import MoveError, move
 from issues.fixes.outcomes import OUTCOMES, outcome_of
 from issues.fixes.submit import MAX_IMAGES, body_of, check_links, create_fix, upload_kind
@@ -60,6 +61,8 @@ def begin_upload(
     files: Sequence[FileFacts | str],
     actor: Actor,
     insist: bool = False,
+    unchecked: bool = False,
+    dry_run: bool = False,
     fewer_than: int | None = None,
     keep_dates: bool = False,
 ) -> Fix:
@@ -67,7 +70,8 @@ def begin_upload(
 
     In a carousel a link or a storage path may stand for an image that is on the web already. `fewer_than`: the person
     agreed to send fewer images than this number, which the slot holds. Files that will most likely not work are refused
-    with the code FILE_DOUBTFUL unless the person insists.
+    with the code FILE_DOUBTFUL unless the person insists; bad links among them with BadLinkError unless they are to go
+    `unchecked`. `dry_run`: the files are uploaded, and TokPortal is asked to simulate the fix.
     """
     kind = upload_kind(issue.video)
     media_kind = MediaKind.VIDEO if kind == FixKind.VIDEO_FILE else MediaKind.IMAGE
@@ -80,17 +84,22 @@ def begin_upload(
     rows = [
         _row(entry, number, media_kind, insist=insist)
         if isinstance(entry, FileFacts)
-        else _linked(entry, number, kind, issue.video)
+        else _linked(entry, number, kind, issue.video, unchecked=unchecked)
         for number, entry in enumerate(files, 1)
     ]
     if kind in CAROUSEL_KINDS:
         refuse_fewer_images(ImageCount(len(issue.video.links), len(files)), fewer_than)
+    links = [row.source for row in rows if row.is_linked]
+    if links:
+        refuse_bad_links(issue.video, links, unchecked=unchecked)
     with transaction.atomic():
         fix = create_fix(
             issue=issue,
             kind=kind,
             fewer_than=fewer_than,
             keep_dates=keep_dates,
+            unchecked=unchecked,
+            dry_run=dry_run,
             actor=actor,
             body="",
             typed=[],
@@ -117,10 +126,10 @@ def _row(file: FileFacts, order: int, media_kind: MediaKind, *, insist: bool) ->
     return MediaFile(order=order, kind=media_kind, filename=name, content_type=look.content_type, size=file.size)
 
 
-def _linked(link: str, order: int, kind: FixKind, video: Video) -> MediaFile:
+def _linked(link: str, order: int, kind: FixKind, video: Video, *, unchecked: bool) -> MediaFile:
     """A link or storage path between files: nothing of it is uploaded."""
     link_kind = FixKind.CAROUSEL_URLS if kind == FixKind.IMAGE_FILES else FixKind.URL
-    links = check_links(link_kind, [link], held=video.links)
+    links = check_links(link_kind, [link], held=video.links, unchecked=unchecked)
     if len(links) != 1:
         raise Refusal(_("Give each image on its own."), code="LINK_MALFORMED")
     link = links[0]

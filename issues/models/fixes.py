@@ -158,6 +158,11 @@ class MediaFile(models.Model):
         return self.filename
 
     @property
+    def is_linked(self) -> bool:
+        """Whether it is no file, but a link or storage path that stands between files."""
+        return not self.size and not self.content_type
+
+    @property
     def source(self) -> str:
         """What fix-download takes for it: the public URL of a video, the storage path of an image."""
         if self.kind == MediaKind.VIDEO:

@@ -86,7 +86,7 @@ def _panel_context(
 
 def _may_insist(fix: Fix | None) -> bool:
     """Whether the latest fix was refused for its link, and the person may send it all the same."""
-    code = fix.code if fix else ""
+    code = fix.code if fix and fix.typed else ""
     return code.startswith("LINK_") and code.removeprefix("LINK_").lower() not in NEVER_SENT
 
 

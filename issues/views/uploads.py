@@ -3,6 +3,7 @@
 import json
 from base64 import b64decode
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,8 @@ from issues.access import load_editor, load_fix, load_issue, load_media
 from issues.fixes import uploads
 from issues.fixes.carousels import FewerImagesError
 from issues.fixes.dates import keeps_dates
+from issues.fixes.given_links import LinkRefusal
+from issues.fixes.link_gate import BadLinkError
 from issues.problems import Refusal
 from issues.views.chrome import MemberRequest, actor_of
 
@@ -27,23 +30,37 @@ def _refused(refusal: Refusal, status: int = 422) -> JsonResponse:
     answer: dict[str, object] = {"code": refusal.code, "message": refusal.sentence}
     if isinstance(refusal, FewerImagesError):
         answer |= {"before": refusal.count.before, "after": refusal.count.after}
+    elif isinstance(refusal, BadLinkError | LinkRefusal):
+        answer["can_insist"] = refusal.can_insist
     return JsonResponse(answer, status=status)
 
 
-def _facts(text: bytes) -> tuple[list[uploads.FileFacts | str], bool, int | None, bool | None]:
-    """What the browser announces: files, with links between them in a carousel; whether the person insists; how many
-    images the carousel had when they agreed to fewer; and whether they keep the planned dates (`None`: not asked).
+@dataclass(frozen=True, slots=True)
+class _Announced:
+    """What the browser announces: files, with links between them in a carousel, and what the person agreed to."""
 
-    Raises Refusal for anything that is not such a list.
-    """
+    files: list[uploads.FileFacts | str]
+    insist: bool  # doubtful files
+    unchecked: bool  # bad links
+    fewer_than: int | None  # how many images the carousel had when they agreed to fewer
+    keeps_dates: bool | None  # `None`: not asked
+
+
+def _announced(text: bytes) -> _Announced:
+    """Raises Refusal for anything that is not such a list."""
     try:
         said: Any = json.loads(text)
         fewer = said.get("fewer")
         agreed = fewer if isinstance(fewer, int) and not isinstance(fewer, bool) and 0 < fewer < 10**6 else None
         wish = said.get("keep_dates")
-        files = [_entry(entry) for entry in said["files"]]
-        return files, said.get("insist") is True, agreed, wish if isinstance(wish, bool) else None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return _Announced(
+            files=[_entry(entry) for entry in said["files"]],
+            insist=said.get("insist") is True,
+            unchecked=said.get("unchecked") is True,
+            fewer_than=agreed,
+            keeps_dates=wish if isinstance(wish, bool) else None,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise Refusal(_("Choose a file."), code="FILE_MISSING") from error
 
 
@@ -64,14 +81,15 @@ def begin(request: MemberRequest, team_slug: str, pk: int) -> HttpResponse:
     request.membership = load_editor(request.user, team_slug)
     issue = load_issue(request.membership, pk)
     try:
-        files, insists, fewer_than, wish = _facts(request.body)
+        said = _announced(request.body)
         fix = uploads.begin_upload(
             issue=issue,
-            files=files,
+            files=said.files,
             actor=actor_of(request),
-            insist=insists,
-            fewer_than=fewer_than,
-            keep_dates=keeps_dates(issue.video, request.membership.team, wish),
+            insist=said.insist,
+            unchecked=said.unchecked,
+            fewer_than=said.fewer_than,
+            keep_dates=keeps_dates(issue.video, request.membership.team, said.keeps_dates),
         )
     except Refusal as refusal:
         return _refused(refusal)

@@ -174,7 +174,8 @@ class Upload {
   ask(refusal, agreed) {
     const { before, after } = refusal.answer;
     const asks = { FILE_DOUBTFUL: [{ insist: true }, say("anyway")], FEWER_IMAGES: [{ fewer: before }, say("fewer", { before, after })] };
-    const [added, button] = asks[refusal.code] ?? [{}, ""];
+    const link = refusal.answer.can_insist ? [{ unchecked: true }, say("anyway")] : [{}, ""]; // one of the kept images
+    const [added, button] = asks[refusal.code] ?? link;
     this.agreed = { ...agreed, ...added };
     this.say(refusal.message, button);
   }

@@ -98,7 +98,14 @@ class Command(TokDashCommand):
                 self._warn_of_dates("", days_earlier(issue.video))
             keep_dates = options["keep_dates"] is True
             if any(isinstance(entry, Path) for entry in sources):
-                fix = fix_with_files(issue=issue, files=sources, actor=actor, keep_dates=keep_dates)
+                fix = fix_with_files(
+                    issue=issue,
+                    files=sources,
+                    actor=actor,
+                    unchecked=options["unchecked"],
+                    dry_run=options["dry_run"],
+                    keep_dates=keep_dates,
+                )
             else:
                 fix = fix_with_links(
                     issue=issue,
