@@ -14,6 +14,12 @@ from issues.link_checks.url_rules import judge_link
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 VERDICTS = {
+    # What opens a place that else needs a log-in.
+    "https://files.slack.com/files-pri/T1-F1/reel.mp4?pub_secret=0a1b2c3d4e": "not_checked",
+    "https://files.slack.com/files-pri/T1-F1/download/reel.mp4?t=xoxe-1-abc": "not_checked",
+    "https://acme.atlassian.net/rest/api/3/attachment/content/1?token=eyJhbGciOiJIUzI1NiJ9": "not_checked",
+    "https://files.slack.com/files-pri/T1-F1/reel.mp4": "login_page",
+    "https://t.me/iv?url=https%3A%2F%2Fa.example%2Fa": "not_checked",
     # Google Drive and Docs
     "https://drive.google.com/file/d/1a-B_c/view?usp=sharing": "drive_view_page",
     "https://drive.google.com/file/d/1a-B_c/preview": "drive_view_page",
@@ -223,6 +229,13 @@ ENDS = [
     "https://cdn.example.com/a.mp4?expires=20250101T000000Z",
     "https://cdn.example.com/a.mp4?Expires=Wed%2C%2001%20Jan%202025%2000%3A00%3A00%20GMT",
     f"https://cdn.example.com/a.mp4?expires=4000000000&token={JWT}",  # the earlier of two
+    f"https://swift.example.com/v1/AUTH_a/b/a.mp4?temp_url_sig=abc&temp_url_expires={PAST}",
+    "https://swift.example.com/v1/AUTH_a/b/a.mp4?temp_url_sig=abc&temp_url_expires=2025-01-01T00:00:00Z",
+    f"https://cdn.example.com/a.mp4?link-expiry-ts={PAST}",
+    f"https://cdn.example.com/a.mp4?signatureExpiration={PAST}000",
+    f"https://cdn.example.com/a.mp4?expires={PAST}000000",
+    f"https://cdn.example.com/a.mp4?expires={PAST}000000000",
+    f"https://1234.rsc.cdn77.org/2ekr0vD1-zzzzABCDEfghi,{PAST}/a.mp4",
 ]
 
 
@@ -236,6 +249,8 @@ def test_an_end_is_read_in_every_form(url):
 @pytest.mark.parametrize(
     "url",
     [
+        "https://b.s3.amazonaws.com/a.mp4?response-expires=Thu%2C%2001%20Dec%201994%2016%3A00%3A00%20GMT",
+        "https://cdn.example.com/a.mp4?expires_in=86400", "https://cdn.example.com/a,1735689600/a.mp4",
         "https://cdn.example.com/a.mp4?expires=3600", "https://cdn.example.com/a.mp4?expires=0", "https://cdn.example.com/a?exp=1",
         "https://cdn.example.com/a.mp4?expires=never", "https://cdn.example.com/a.mp4?Expires=99999999999999999999",
         "https://cdn.example.com/a.mp4?X-Amz-Date=broken&X-Amz-Expires=9", "https://cdn.example.com/a.mp4?X-Amz-Expires=3600",

@@ -44,6 +44,10 @@ TOKEN_PLACES = (
     "https://a.example/reel.mp4#{token}",
     "api.telegram.org/file/bot123456789:{token}/videos/f.mp4",
     "https://[broken/bot123456789:{token}/f.mp4",
+    "https://a.example/(S({token}))/reel.mp4",
+    "https://a.example/apikey:{token}9a8/reel.mp4",
+    "https://a.example/clips/token-{token}9a8/reel.mp4",
+    "ann:{token}@a.example/reel.mp4",
 )  # fmt: skip
 # Where the id itself is what opens the file to anyone who has the link.
 SHARES = (
@@ -61,8 +65,13 @@ SHARES = (
     "https://f.io/{token}",
     "https://vimeo.com/12345/0a1b2c3d4e",
     "https://cloud.example.org/index.php/s/{token}/download",
+    "https://cloud.example.org/public.php/dav/public-files/{token}/reel.mp4",
+    "https://seafile.example.org/f/{token}/?dl=1",
+    "https://graph.microsoft.com/v1.0/shares/u!{token}/driveItem/content",
 )
 KEPT = (
+    "https://cdn.example.com/token-launch-2026/reel.mp4",
+    "https://cdn.example.com/key-visual-2026/session-2-cut-3.mp4",
     "https://agency.s3.amazonaws.com/Nordic+Kids'+Table+Set.mp4",
     "https://cdn.example.com/campaigns/2026/NordicKids-Table_Set/final_v3.mp4",
     "https://cdn.example.com/cdn-cgi/image/width=80,quality=75/x.jpg",

@@ -2,6 +2,7 @@
 
 import json
 import time
+from base64 import b64encode
 from datetime import UTC, datetime
 from html import escape
 from io import StringIO
@@ -35,7 +36,7 @@ def offered(text):
     "around",
     ["{}\u200b", "\ufeff{}", "\u202a{}\u202c", "\u2066{}\u2069", "\u00ad{}\u00ad", "\u00a0{}\u00a0", "{}\u200e", "{}\r\n",
      "\t{}\u3000", '"{}"', "'{}'", "“{}”", "„{}“", "«{}»", "‘{}’", "`{}`", "<{}>", "({})", "[{}]", "「{}」", "“{}", "{}”",
-     "\u200b“<{}>”\u200b", "( {} )", "\u2800{}\ufe0f"],
+     "\u200b“<{}>”\u200b", "*{}*", "_{}_", "~~{}~~", "( {} )", "\u2800{}\ufe0f"],
 )  # fmt: skip
 def test_what_certainly_is_no_part_of_a_link_is_taken_away(around, link):
     assert clean(around.format(link)) == link
@@ -67,7 +68,8 @@ def test_good_links_are_left_alone(link):
     [
         "[reel]({})", '[reel]({} "the reel")', "![reel]({})", "[reel](<{}>)", "[1]: {}", "[1]: <{}> 'title'\n\nSee [reel][1]",
         "<{}|reel.mp4>", "see <{}|reel.mp4> please", "<URL:{}>", "URL: {}", "Here is the video: {}",
-        "Here is the video: {}, thanks", "Here is the video:\n{}\n\nBest,\nAnna", "Link ({}).", "{} thanks!", "*{}*",
+        "Here is the video: {}, thanks", "Here is the video:\n{}\n\nBest,\nAnna", "Link ({}).", "{} thanks!",
+        "see *{}* now", "[url]{}[/url]", "[url={}]reel[/url]", "[[{}][reel]]", "[reel|{}]", "视频：{}，谢谢", "- {}",
         '<a href="{}">click</a>', "<p>See <a class=x href='{}'><b>here</b></a></p>", '<video controls src="{}"></video>',
         '<a href="{0}">{0}</a>', "{0}\n{0}", "{0} {0}", "[{0}]({0})", "{0}{0}", "Video » {} «",
     ],
@@ -153,6 +155,15 @@ WRAPPERS = {
     f"https://out.reddit.com/t3_x?url={PACKED}": INNER,
     f"https://vk.com/away.php?to={PACKED}": INNER,
     "https://href.li/?" + INNER: INNER,
+    f"https://clicktime.symantec.com/15abc?h=x&u={PACKED}": INNER,
+    f"https://protect2.fireeye.com/v1/url?k=abc&q=1&u={PACKED}": INNER,
+    f"https://eu-central-1.protection.sophos.com?d=example.com&u={b64encode(INNER.encode()).decode()}&i=a": INNER,
+    f"https://t.me/iv?url={PACKED}&rhash=abc": INNER,
+    # Of which nobody has heard, and which say what they are.
+    f"https://linkprotect.gateway.example/v2/scan?url={PACKED}&sig=abc": INNER,
+    f"https://mail.example.com/safelink?a=1&target={PACKED}": INNER,
+    f"https://news.example.com/redirect.php?to={PACKED}": INNER,
+    f"https://track.example.com/click?u={PACKED}": INNER,
     "https://urldefense.proofpoint.com/v2/url?u=https-3A__cdn.example.com_reel-5Fone.mp4-3Fa-3D1&d=DwMF": (
         "https://cdn.example.com/reel_one.mp4?a=1"
     ),
@@ -174,6 +185,33 @@ def test_known_wrappers_are_unwrapped(wrapper, inner):
     assert judge_link(wrapper, needed_until=None, now=NOW).code == "not_checked"
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ('{"url": "https:\\/\\/cdn.example.com\\/reel.mp4?a=1\\u0026b=2"}', "https://cdn.example.com/reel.mp4?a=1&b=2"),
+        ("ｈｔｔｐｓ：／／cdn.example.com/reel.mp4", LINK),
+        ("https：//cdn.example.com/reel.mp4", LINK),
+        ("https://https://cdn.example.com/reel.mp4", LINK),
+        ("Video: http://https://cdn.example.com/reel.mp4", LINK),
+        (quote(LINK, safe=""), LINK),
+        ("https://cdn.example.com/re=\nel.mp4", LINK),
+        ("https://cdn.example.com/re\nel.mp4", LINK),
+        ("https://cdn.example.com/reel.mp4，谢谢", LINK),
+        ("https://cdn.example.com/clip #2.mp4?x=1", "https://cdn.example.com/clip%20%232.mp4?x=1"),
+        ("https://cdn.example.com/Client #3/reel.mp4", "https://cdn.example.com/Client%20%233/reel.mp4"),
+        ("https://app.example.com/#/videos/reel.mp4", ""),
+        ("blob:https://app.example.com/0f8fad5b-d9cb-469f-a165-70867728950e", ""),
+        ("https://https://10.0.0.1/reel.mp4", ""),
+        ("ｈｔｔｐ：／／169.254.169.254/reel.mp4", ""),
+        ("https%3A%2F%2F127.0.0.1%2Freel.mp4", ""),
+    ],
+)
+def test_links_in_disguise(text, meant):
+    cleaned = clean(text)
+    assert cleaned == meant or offered(text) == meant
+    assert is_web_link(meant) or not meant
+
+
 def test_wrappers_in_wrappers():
     twice = f"https://www.google.com/url?q={quote(next(iter(WRAPPERS)), safe='')}"
     assert offered(twice) == INNER
@@ -183,6 +221,7 @@ def test_wrappers_in_wrappers():
     "link",
     ["https://www.google.com/search?q=https://cdn.example.com/a.mp4", "https://cdn.example.com/a?url=https://b.example/b",
      "https://www.google.com/url?q=javascript:alert(1)", "https://evil.example/?q=https://cdn.example.com/",
+     "https://img.example.com/go/resize.jpg?url=https://cdn.example.com/a.jpg",
      "https://safelinks.protection.outlook.com.evil.example/?url=https://cdn.example.com/a.mp4"],
 )  # fmt: skip
 def test_other_links_with_links_inside_are_no_wrappers(link):

@@ -205,6 +205,9 @@ OLD, NEW = HOST + "old.mp4", HOST + "new.mp4"
         ("video_url", "new_url"), ("url", "New URL"), ("link", "replacement"), ("old_url", "url"), ("Before", "After"),
         ("current link", "link"), ("Alter Link", "Neuer Link"), ("ancien lien", "nouveau lien"), ("video_url", "new"),
         ("broken link", "video url"), ("Original", "Replacement"), ("platform_url", "url"), ("tiktok link", "video_url"),
+        ("Poprzedni link", "Nowy odnośnik"), ("Gammel lenke", "Ny lenke"), ("Vanha linkki", "Uusi linkki"),
+        ("Link vechi", "Link nou"), ("Régi link", "Új link"), ("Παλιός σύνδεσμος", "Νέος σύνδεσμος"),
+        ("Enlace antiguo", "Nuevo enlace"), ("Link atual", "Link corrigido"), ("Link not working", "Link"),
     ],
 )  # fmt: skip
 def test_the_new_link_is_sent_whichever_column_comes_first(old, new, is_old_first):

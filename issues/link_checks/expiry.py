@@ -19,11 +19,9 @@ _MAX_JSON = 8192
 
 Query = dict[str, str]
 
-# Parameters that hold the moment itself. `e` means it only beside a signature.
+# Parameters that hold the moment itself, beside all whose names speak of expiry. `e` means it only beside a signature.
 _MOMENTS = frozenset({
-    "expires", "expire", "expiry", "expiration", "expirationtimestamp", "expirationtime", "expiretime", "expires_at",
-    "expiresat", "expire_at", "expireat", "expiry_time", "exp", "x-expires", "x-expire", "valid_until", "validuntil",
-    "validto", "valid_to", "wowzatokenendtime", "ik-t", "sign_expires", "token_expires", "expirydate", "expiredate",
+    "exp", "valid_until", "validuntil", "validto", "valid_to", "wowzatokenendtime", "ik-t",
 })  # fmt: skip
 _SIGNATURES = frozenset({"sig", "sign", "signature", "token", "h", "hash", "t", "st"})
 
@@ -73,7 +71,11 @@ def _of_query(query: Query) -> Iterator[datetime | None]:
             yield _after(start, value) if start else moment_of(value)
     is_signed = bool(_SIGNATURES & query.keys())
     for name, value in query.items():
-        if name in _MOMENTS or (name == "e" and is_signed and re.fullmatch(r"\d{10}", value)):
+        if (
+            name in _MOMENTS
+            or re.search(r"^(?!response-).*expir(?:e|y|ation)", name)
+            or (name == "e" and is_signed and re.fullmatch(r"\d{10}", value))
+        ):
             yield moment_of(value)
     if "sig" in query and "se" in query:  # Azure
         yield moment_of(query["se"])
@@ -105,6 +107,10 @@ def _of_known_paths(link: WebLink) -> Iterator[datetime | None]:
     host, path = link.host, link.path
     if host.endswith("airtableusercontent.com") and (found := re.match(r"/v\d+/u/\d+/\d+/(\d{13})/", path)):
         yield moment_of(found[1])
+    if re.search(r"(?:^|\.)cdn77(?:-ssl|-storage)?\.(?:org|net|com)$", host) and (
+        found := re.match(r"/[\w=-]{16,},(\d{10})/", path)
+    ):
+        yield moment_of(found[1])
     if host.endswith("googlevideo.com") and (found := re.search(r"/expire/(\d{10})/", path)):
         yield moment_of(found[1])
     if "/video/tos/" in path and (found := re.match(r"/[0-9a-f]{32}/([0-9a-f]{8})/video/tos/", path)):
@@ -115,11 +121,13 @@ def _of_known_paths(link: WebLink) -> Iterator[datetime | None]:
 
 
 def moment_of(value: object) -> datetime | None:
-    """A moment as people write it into links: seconds or milliseconds since 1970, ISO 8601, or digits in a row."""
+    """A moment as people write it into links: seconds since 1970 or parts of them, ISO 8601, or digits in a row."""
     text = str(value).strip() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
-    if found := re.fullmatch(r"(\d{9,13})(?:\.\d+)?", text):
-        number = int(found[1])
-        return _of_seconds(number / 1000 if number > 99_999_999_999 else number)
+    if found := re.fullmatch(r"(\d{9,13}|\d{16}|\d{19})(?:\.\d+)?", text):
+        number = float(found[1])
+        while number > 99_999_999_999:  # milliseconds, microseconds, nanoseconds
+            number /= 1000
+        return _of_seconds(number)
     for pattern in ("%Y%m%dT%H%M%SZ", "%Y%m%d%H%M%S", "%a, %d %b %Y %H:%M:%S GMT"):
         try:
             return datetime.strptime(text, pattern).replace(tzinfo=UTC)

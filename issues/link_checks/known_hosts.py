@@ -13,6 +13,8 @@ from issues.link_checks.paste import names_media
 from issues.link_checks.share_links import on_dropbox, on_google, on_microsoft
 from issues.link_checks.urls import WebLink
 
+# What opens a place that else needs a log-in: Slack's public links and exports, tokens in a link of Jira's.
+_OPENS = re.compile(r"(?i)(?:^|&)(?:pub_secret=|t=xox|(?:token|jwt)=eyJ)")
 _SIGNATURES = re.compile(
     r"(?i)(?:^|[?&/])(?:x-[a-z]+-signature|signature|sig|policy|hmac|hdnts|hdnea|hdntl|token|bcdn_token|q-signature|"
     r"se|oh|hm|auth_key|tempauth|authkey|pub_secret|verify)=|eyJ[\w-]{10,}\.eyJ|~hmac="
@@ -156,7 +158,7 @@ _RULES: tuple[_Rule, ...] = (
     _login("WhatsApp", "web.whatsapp.com"),
     _page("WhatsApp", "wa.me chat.whatsapp.com api.whatsapp.com"),
     _login("Telegram", "web.telegram.org"),
-    _post("Telegram", "t.me telegram.me"),
+    _post("Telegram", "t.me telegram.me", r"^/(?!iv$|share/url$)"),
     _login("Zoom", ".zoom.us", r"^/(?:rec/(?:share|play)|clips/share)/"),
     _page("GitHub", "github.com www.github.com", r"^/[^/]+/[^/]+/(?:blob|tree)/"),
     # Google's documents, apart from what they export.
@@ -222,8 +224,9 @@ def judge_known_host(link: WebLink) -> Verdict | None:
         if found := special(link, query):
             return found
     is_file = names_media(link.path) or bool(_SIGNATURES.search(f"{link.path}?{link.query}"))
+    is_open = bool(_OPENS.search(link.query))
     for rule in _RULES:
-        if (rule.is_certain or not is_file) and rule.matches(link):
+        if (not is_file or (rule.is_certain and not (is_open and rule.code == "login_page"))) and rule.matches(link):
             return Verdict(rule.code, fact=rule.service)
     if _PINTEREST.fullmatch(link.host) and not is_file:
         return Verdict("social_post_page", fact="Pinterest")

@@ -163,7 +163,7 @@ class Looker:
             return Verdict("not_media", fact=finding.fact)
         if not answer.is_whole:
             return Verdict("truncated", fact=share_of(len(answer.body), answer.total) or "the beginning")
-        if finding.fitness is Fitness.CUT:
+        if finding.fitness is Fitness.CUT or _packing_breaks_off(answer):
             return Verdict("truncated", fact=finding.fact)
         if finding.fitness is Fitness.UNFINISHED:
             return Verdict("mp4_unfinished")
@@ -229,6 +229,14 @@ class _Remote(Pieces):
             self._left -= 1
             self.add(offset, self._looker.read_more(self._answer, offset))
             return super().__call__(offset, count)
+
+
+def _packing_breaks_off(answer: Answer) -> bool:
+    """Whether all has come, and yet what was packed does not end."""
+    unpacked, total = answer.unpacked, answer.total
+    if not unpacked.is_packed or not unpacked.is_readable or unpacked.is_whole or len(unpacked.content) >= BODY_BYTES:
+        return False
+    return answer.has_ended and (total is None or total <= len(answer.body))
 
 
 def _projected_minutes(answer: Answer) -> int:

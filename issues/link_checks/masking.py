@@ -28,6 +28,8 @@ MAX_SHOWN = 200
 
 _URL_IN_TEXT = re.compile(r"(?i)\b[a-z][a-z0-9+.-]{1,15}://[^\s<>\"“”|`]+")
 _USER_INFO = re.compile(r"^((?:[a-z][a-z0-9+.-]*:)?//)?[^/@\s]*:[^/@\s]*@", re.IGNORECASE)
+# A name and a password before a host and a path, without a scheme: ann:pass@files.example.com/reel.mp4
+_BARE_USER_INFO = re.compile(r"(?i)(?<![\w.:/@+-])(?!mailto:)[\w.+%-]+:[^\s/@:]+@(?=(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?/)")
 _CLOSING = ".,;:!?)]}'’"
 # Tokens that are recognised wherever they stand: Telegram's, JSON Web Tokens, keys of a known shape.
 _LOOSE_SECRETS = re.compile(
@@ -56,6 +58,7 @@ def shown_url(url: str) -> str:
 def mask_secrets(text: str) -> str:
     """What somebody wrote, without the tokens, signatures and passwords in its links."""
     text = _URL_IN_TEXT.sub(lambda found: _usable(found[0]), text)
+    text = _BARE_USER_INFO.sub("", text)
     return _LOOSE_SECRETS.sub(_hidden_token, text)
 
 
@@ -73,6 +76,7 @@ def mask_values(value: Any) -> Any:
 def mask_log(text: str) -> str:
     """A line of a log: every link as `shown_url` has it, and secrets in bare paths, such as urllib3 writes them."""
     text = _URL_IN_TEXT.sub(lambda found: _shown_in_text(found[0]), text)
+    text = _BARE_USER_INFO.sub("", text)
     text = _PATH_IN_TEXT.sub(lambda found: _shown_path(found[0]), text)
     return _LOOSE_SECRETS.sub(_hidden_token, text)
 

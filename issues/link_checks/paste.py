@@ -5,6 +5,7 @@ is one link, and which better link may be meant.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import unescape
@@ -43,18 +44,34 @@ _PAIRS = {
 _LONE = '"“”„‟«»‹›「」『』《》〈〉＂'
 
 
+# Chats write bold, slanted and struck words so: `_https://…_`.
+_EMPHASIS = re.compile(r"(?is)([_~*]{1,3})(https?://.+)\1")
+# A link as JSON and scripts write it, and one in full-width characters.
+_ESCAPED = re.compile(r"(?i)https?:\\/\\/")
+_WIDE_SCHEME = re.compile("(?i)[hｈＨ][tｔＴ]{2}[pｐＰ][sｓＳ]?[:：][/／]{2}")
+
+
 def clean(text: str) -> str:
     """The text without what certainly is no part of a link: invisible characters, and marks around the whole."""
-    found = text[:MAX_TEXT].translate(_INSIDE)
+    found = _in_plain_characters(text[:MAX_TEXT].translate(_INSIDE))
     for _ in range(10):
         before = found
         found = found.strip(_AT_ENDS)
+        if marked := _EMPHASIS.fullmatch(found):
+            found = marked[2]
         if len(found) > 1 and found[-1] in _PAIRS.get(found[0], "") and _is_around(found):
             found = found[1:-1]
         found = found.strip(_LONE)
         if found == before:
             break
     return found
+
+
+def _in_plain_characters(text: str) -> str:
+    """Without the backslashes before slashes in JSON, and with a scheme that a browser can read."""
+    if _ESCAPED.search(text):
+        text = re.sub(r"(?i)\\u00(26|3d|2f)", lambda found: chr(int(found[1], 16)), text).replace("\\/", "/")
+    return _WIDE_SCHEME.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text)
 
 
 def _is_around(text: str) -> bool:
@@ -75,10 +92,18 @@ class Reading:
     count: int = 0  # different links in the text
 
 
+# Mails end a line that goes on with a `=`. In a query, it may be the link's own.
+_SOFT_BREAK = re.compile(r"(?<=[^\s=])=[ \t]*\r?\n(?=\S)")
+
+
 def read(text: str) -> Reading:
     """Read what was pasted where one link is wanted. The text is expected to be clean."""
     if not text:
         return Reading()
+    joined = _SOFT_BREAK.sub("", text) if "?" not in text else text
+    if joined != text:
+        inner = read(joined)
+        return Reading(offer=inner.offer or inner.link, count=inner.count)
     found = links_in(text)
     if len(found) > 1:
         return Reading(count=len(found))
@@ -103,12 +128,15 @@ def _one_link(text: str) -> str:
         or (re.search(r"\s", text) and not _has_spaces_in_name(text))
     ):
         return ""
-    if re.match(r"(?i)https?:/?[^/\\]|https?:[/\\]{3}", text) or _hidden_name(text):
+    if re.match(r"(?i)https?:/?[^/\\]|https?:[/\\]{3}", text) or _TWO_SCHEMES.match(text) or _hidden_name(text):
         return ""
     try:
         return sendable_form(text)
     except MalformedError:
         return ""
+
+
+_TWO_SCHEMES = re.compile(r"(?i)(?:https?:?[/\\]+)+(?=https?:[/\\])")
 
 
 def _has_spaces_in_name(text: str) -> bool:
@@ -123,8 +151,13 @@ def _has_spaces_in_name(text: str) -> bool:
 def _hidden_name(text: str) -> str:
     """The link with `%23` for a `#` that belongs to a file's name: browsers would ask for what stands before it."""
     before, sign, after = text.partition("#")
-    is_name = sign and _MEDIA_NAME.search(after) and "/" not in after and "=" not in after and "?" not in before
-    return f"{before}{sign and '%23'}{after.replace('#', '%23')}" if is_name and not _MEDIA_NAME.search(before) else ""
+    name, mark, query = after.partition("?")
+    is_name = sign and _MEDIA_NAME.search(name) and "=" not in name and "?" not in before
+    # `/#/videos/reel.mp4` is a place in an application.
+    is_name = is_name and ("/" not in name or (before[-1:] not in "/!" and name[0] not in "/!"))
+    if not is_name or _MEDIA_NAME.search(before):
+        return ""
+    return f"{before}%23{name.replace('#', '%23')}{mark}{query}"
 
 
 # --- The links in a text ------------------------------------------------------------------------------------
@@ -138,6 +171,11 @@ _MARKUP = (
     # Markdown: [words](link "title"), [words](<link>); parentheses inside the link are balanced.
     re.compile(rf"(?i)!?\[[^\[\]]*\]\(\s?<({_URL}[^<>]*)>[^()]*\)"),
     re.compile(rf"""(?i)!?\[[^\[\]]*\]\(\s?({_URL}(?:[^\s()]|\([^\s()]*\))*)(?:\s["'(][^()]*\)?)?\s?\)"""),
+    # Forums: [url=link]words[/url], [url]link[/url]. Org: [[link][words]]. Jira: [words|link].
+    re.compile(rf"""(?i)\[(?:url|video|img|link)\s?=\s?["']?({_URL}[^\]"'\s]*)["']?\][^\[\]]*\[/\w{{2,5}}\]"""),
+    re.compile(rf"(?i)\[(?:url|video|img|link)\]\s?({_URL}[^\[\]\s]*)\s?\[/\w{{2,5}}\]"),
+    re.compile(rf"(?i)\[\[({_URL}[^\[\]\s]*)\](?:\[[^\[\]]*\])?\]"),
+    re.compile(rf"(?i)\[[^\[\]|]*\|({_URL}[^\[\]|\s]*)(?:\|[^\[\]]*)?\]"),
     # Slack: <link|label>. Markdown and mail: <link>, <URL:link>.
     re.compile(rf"(?i)<({_URL}[^<>|\s]+)\|[^<>]*>"),
     re.compile(rf"(?i)<\s?(?:URL:\s?)?({_URL}[^<>\s]+)\s?>"),
@@ -146,7 +184,7 @@ _MARKUP = (
 )
 # The words of an HTML link often are a link too, shortened or not: where it leads counts.
 _LABEL = re.compile(r"(?i)(?<=>)[^<>]*<(?=/a\s?>)")
-_PLAIN = re.compile(rf"(?i){_URL}[^\s<>\"“”„«»]+")
+_PLAIN = re.compile(rf"(?i)(?<!blob:)(?<!filesystem:){_URL}[^\s<>\"“”„«»]+")
 # Another link that begins right after this one, and is no part of its path or query.
 _GLUED = re.compile(rf"(?i)(?<=[a-z0-9.)\]])(?<!%[0-9a-f]{{2}})(?={_URL})")
 _LISTED = re.compile(rf"(?i)[,;|]+(?={_URL})")
@@ -187,7 +225,8 @@ def _links(text: str) -> Iterator[str]:
     for pattern in _MARKUP:
         text = pattern.sub(take, text)
     for match in islice(_PLAIN.finditer(text), MAX_LINKS):
-        places += [(match.start(), link) for link in map(_trimmed, _split(match[0])) if is_web_link(link)]
+        pieces = _split(_TWO_SCHEMES.sub("", match[0]))
+        places += [(match.start(), link) for link in map(_trimmed, pieces) if is_web_link(link)]
     yield from (link for _, link in sorted(places))
 
 
@@ -228,11 +267,17 @@ def _unescaped(link: str) -> str:
 
 
 _CLOSING = {")": "(", "]": "[", "}": "{", ">": "<"}
+# Marks of Chinese and Japanese sentences, which need no space behind them. Browsers copy them in their encoded form.
+_WIDE_MARK = re.compile(r"[，。、；！？）】」』》〉]")
 _PUNCTUATION = ".,;:!?…*\"”’»›'`´。，、；：！？"
 
 
 def _trimmed(link: str) -> str:
-    """Without punctuation at the end, and without a closing bracket that nothing opens."""
+    """Without punctuation at the end, a closing bracket that nothing opens, or a sentence behind it."""
+    if (found := _WIDE_MARK.search(link)) and (
+        "?" in link[: found.start()] or _MEDIA_NAME.search(link[: found.start()])
+    ):
+        link = link[: found.start()]
     missing = {closing: link.count(opening) - link.count(closing) for closing, opening in _CLOSING.items()}
     end = len(link)
     while end:
@@ -253,6 +298,8 @@ def _completed(text: str) -> list[str]:
     if "\n" in text or "\r" in text or "\t" in text:
         candidates.append(re.sub(r"\s*[\r\n\t]+\s*", "", text))
     candidates.append(text)
+    if re.match(r"(?i)https?%3a%2f%2f[^\s/?]+$", text):
+        candidates.append(unquote(text))
     results = []
     for candidate in candidates:
         if hidden := _hidden_name(candidate):

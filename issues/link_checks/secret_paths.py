@@ -90,7 +90,7 @@ _WEAK = frozenset(
 _SHARE = frozenset(
     {
         "s", "sh", "share", "shared", "shares", "sharing", "secure", "session", "ticket", "private", "d", "dl", "t",
-        "transfer", "link", "links", "r", "review", "reviews", "public", "protected", "fsdownload",
+        "transfer", "link", "links", "r", "review", "reviews", "public", "protected", "fsdownload", "f", "publicfiles",
     }
 )  # fmt: skip
 _SECRET_NAMES = frozenset(
@@ -101,7 +101,7 @@ _SECRET_NAMES = frozenset(
 )  # fmt: skip
 _SECRET_WORDS = (
     "token", "signature", "hmac", "secret", "password", "passwd", "apikey", "accesskey", "authkey", "session",
-    "credential", "resourcekey", "hdnts", "hdntl",
+    "credential", "resourcekey", "hdnts", "hdntl", "authsign",
 )  # fmt: skip
 # Keys of TokPortal and of others that are known by their shape.
 KEY_SHAPES = (
@@ -116,9 +116,11 @@ _CLOUDINARY = re.compile(r"^s--[^/]+--$")
 _JSON_BLOB = re.compile(r"eyJ[\w+-]{8,}={0,2}(?:\.[\w-]*){0,4}")
 _KEYS = re.compile(rf"(?<![A-Za-z0-9]){KEY_SHAPES}")
 _PAIR = re.compile(r"(?:^|[&~,!|])([\w.-]{1,40})=")
+_NAMED = re.compile(r"^([A-Za-z][A-Za-z_-]{1,30}?)([:_-])([A-Za-z0-9]{12,})$")  # token-1a2b3c…
+_ASP_SESSION = re.compile(r"^\((?:[A-Z]\([^()]*\))+\)$")  # ASP.NET: (S(…))
 _FILE_NAME = re.compile(r"(?i)^.*\.(?:[a-z]{2,5}|mp[34]|m3u8?|3gp|h26[45]|7z|jp2|m4[avs])$")
 _UUID = re.compile(r"(?i)^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
-_CODE = re.compile(r"^[\w+=~.-]+$")
+_CODE = re.compile(r"^[\w+=~.!-]+$")
 _MOMENT = re.compile(r"^(?:1[2-9]\d{8}|[2-4]\d{9}|1[2-9]\d{11}|20\d{10}|[4-9a-fA-F][0-9a-fA-F]{7})$")
 _WITH_MOMENT = re.compile(
     r"^(?:[\w+=-]{16,}[,_~.|:-](?:1[2-9]|[23]\d)\d{8}|(?:1[2-9]|[23]\d)\d{8}(?:\d{3})?[,_~.|:-][\w+=,.-]{16,})$"
@@ -148,6 +150,10 @@ def _without_marked_secrets(segment: str, before: str) -> str:
     """Without what says by itself that it is one."""
     if found := _BOT.match(segment):
         return f"{found[1]}{HIDDEN}"
+    if _ASP_SESSION.match(segment):
+        return re.sub(r"\([^()]+\)", f"({HIDDEN})", segment)
+    if (found := _NAMED.match(segment)) and is_secret_name(found[1]) and _has_both(found[3]):
+        return f"{found[1]}{found[2]}{HIDDEN}"
     if _CLOUDINARY.match(segment):
         return f"s--{HIDDEN}--"
     if (before == "" and "@" in segment) or re.match(r"^[^@]*:[^@]*@", segment):
@@ -188,6 +194,11 @@ def _looks_like_code(segment: str) -> bool:
     if len(segment) < 8 or not _CODE.match(segment):
         return False
     return any(ch.isdigit() for ch in segment) or bool(re.search(r"[a-z][A-Z]", segment))
+
+
+def _has_both(text: str) -> bool:
+    """Letters and digits that change more than once: no word with a year behind it."""
+    return len(re.findall(r"\d+", text)) > 1 and any(ch.isalpha() for ch in text)
 
 
 def _looks_like_share(segment: str) -> bool:

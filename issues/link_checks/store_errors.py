@@ -58,7 +58,7 @@ _CODES: tuple[tuple[str, Meaning], ...] = (
 )  # fmt: skip
 _TIMED = (
     r"(?:request|token|link|url|signature|policy|access|download|share|file|transfer|upload|sas|jwt|credentials?|ticket"
-    r"|video|content)"
+    r"|video|content|timestamp)"
 )
 _EXPIRED = re.compile(
     rf"(?i)\b{_TIMED}s?\b[^.<>]{{0,30}}\b(?:has|have|is|was|already)?\s*expired\b|\bexpired\s+{_TIMED}\b|^\s*expired\.?\s*$"
@@ -71,6 +71,9 @@ _THING = r"(?:file|object|key|blob|resource|item|content|image|video|media|asset
 _MESSAGES: tuple[tuple[str, Meaning], ...] = (
     (r"not valid yet|not yet valid|not ready yet|still (?:being )?(?:process|encod|prepar|upload)\w*", Meaning.NOT_YET),
     (r"access key (?:id )?you provided does not exist", Meaning.REVOKED),
+    # “… denied on resource (or it may not exist)”: said to outsiders of any file.
+    (r"\bor (?:it |they |that it )?(?:may|might|does|do) not exist|not exist,? or (?:you|it|is|your)\b"
+     r"|does not have [\w.]+ access|permission '?[\w.]*'? ?denied", Meaning.ACCESS),
     (r"too much traffic|bandwidth (?:limit|quota)|download (?:quota|limit)", Meaning.TRAFFIC),
     (r"exceeded[^.]{0,30}(?:download|bandwidth|traffic)", Meaning.TRAFFIC),
     (rf"\b{_THING}s?\b[^.<>]{{0,60}}(?:not found|not exist|n.t exist|no longer (?:available|exists?))", Meaning.GONE),
@@ -120,7 +123,7 @@ def _words_of(answer: Answer) -> _Words:
     for name in ("x-ms-error-code", "x-amz-error-code", "x-error-code"):
         if value := answer.header(name)[:100]:
             words.codes.append(value)
-    for name in ("x-cld-error", "x-amz-error-message", "x-error", "x-error-message"):
+    for name in ("x-cld-error", "x-amz-error-message", "x-error", "x-error-message", "x-tengine-error"):
         if value := answer.header(name):
             words.messages.append(value)
     bearer = re.search(r'error_description="([^"]{1,300})"', answer.header("WWW-Authenticate"))

@@ -58,7 +58,31 @@ _BY_PARAMETER: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("l.workplace.com", r"/l\.php", ("u",)),
     ("urlsand.esvalabs.com", r"/", ("u",)),
     ("shared.outlook.inky.com", r"/link", ("url",)),
+    ("clicktime.symantec.com", r"/", ("u",)),
+    (".fireeye.com", r"/v\d/url", ("u",)),
+    (".zixcentral.com", r"/u/", ("u",)),
+    ("t.me", r"/(?:iv|share/url)$", ("url",)),
 )
+# Gateways that nobody has listed: a name or a path that speaks of leading on, and a whole link in a parameter.
+_LEADS_ON = re.compile(
+    r"(?i)(?:^|[./_-])(?:safe-?links?|link-?(?:protect|filter|scan)\w*|url-?(?:protect|defen[cs]e|scan)\w*|click(?:s|time|track\w*)?"
+    r"|track(?:ing)?|redirect\w*|redir|away|out(?:bound|going|link)?|leav(?:e|ing)|exit|goto|go|jump)(?=$|[./_-])"
+)
+_LEADS_TO = (
+    "url",
+    "u",
+    "target",
+    "to",
+    "dest",
+    "destination",
+    "redirect",
+    "redirect_url",
+    "redirect_to",
+    "link",
+    "href",
+    "goto",
+)
+_A_PAGE = re.compile(r"(?i)(?:/[^./]*|\.(?:php|aspx?|html?|jsp|cgi))$")
 _GOOGLE = re.compile(r"(?:www\.)?google\.(?:com?\.)?[a-z]{2,3}")
 
 
@@ -68,7 +92,7 @@ def unwrap(text: str) -> str:
         link = parse_link(text)
     except MalformedError:
         return ""
-    for found in _candidates(link):
+    for found in [*_candidates(link), *_of_unlisted(link)]:
         if is_web_link(found) and re.match(r"(?i)https?://", found):
             return found
     return ""
@@ -87,6 +111,14 @@ def _candidates(link: WebLink) -> list[str]:
         if re.fullmatch(matches, link.host):
             found.append(decode(link))
     return found
+
+
+def _of_unlisted(link: WebLink) -> list[str]:
+    is_lookalike = any(f"{name.strip('.')}." in f"{link.host}" for name, _, _ in _BY_PARAMETER if "." in name)
+    if is_lookalike or not _LEADS_ON.search(link.host + link.path) or not _A_PAGE.search(link.path):
+        return []
+    pairs = parse_qsl(link.query)
+    return [value for name in _LEADS_TO for key, value in pairs if key.lower() == name]
 
 
 def _is_on(host: str, name: str) -> bool:
@@ -146,8 +178,9 @@ def _proofpoint_v3(text: str) -> str:
 
 
 def _in_base64(link: WebLink) -> str:
-    """A link in base64 in the path: what Mimecast's and others' older forms do not have, and Bing's `u=a1…` does."""
+    """A link in base64: Sophos' `u=…`, and Bing's `u=a1…`."""
     value = dict(parse_qsl(link.query)).get("u", "").removeprefix("a1")
+    value = value.replace(" ", "-").replace("+", "-").replace("/", "_").rstrip("=")
     try:
         return base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):
@@ -156,5 +189,5 @@ def _in_base64(link: WebLink) -> str:
 
 _BY_DECODING: tuple[tuple[str, Callable[[WebLink], str]], ...] = (
     (r"(?:.+\.)?urldefense\.(?:com|us|proofpoint\.com)", _proofpoint),
-    (r"(?:www\.)?bing\.com", _in_base64),
+    (r"(?:www\.)?bing\.com|(?:.+\.)?protection\.sophos\.com", _in_base64),
 )

@@ -23,6 +23,7 @@ _OF_HOW_MANY = re.compile(r"\s*(?:/|of|von|sur|de|di|van|z)\s*\d{1,3}$", re.I)
 _MARK = re.compile(
     r"yes|no|y|n|x|true|false|ja|nein|j|oui|non|si|sí|sim|não|nee|tak|nie|ok|done|✓|✔|✅|\d[\d./:\- T]*Z?", re.I
 )
+_AROUND = (("**", "**"), ("`", "`"), ("'", "'"), ("’", "’"), ("‘", "’"), ("“", "”"), ("„", "“"), ("„", "”"), ("«", "»"))
 _FLOAT = re.compile(r"(\d{1,15})\.0")
 
 
@@ -96,7 +97,7 @@ def _plain(cell: str) -> str:
         text = formula
     if text.startswith(("'", "’")) and not text.endswith(("'", "’")):
         text = text[1:]
-    for mark in ("**", "`", "'", "’"):
-        if len(text) > 2 * len(mark) and text.startswith(mark) and text.endswith(mark):
-            text = text[len(mark) : -len(mark)]
+    for first, last in _AROUND:
+        if len(text) > len(first + last) and text.startswith(first) and text.endswith(last):
+            text = text[len(first) : -len(last)]
     return text.strip()

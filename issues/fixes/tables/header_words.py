@@ -1,7 +1,7 @@
 """Words that stand in the headers of tables, by meaning. All languages together: headers are often mixed.
 
 English, German, French, Spanish, Portuguese, Italian, Dutch, Polish, Swedish, Danish, Czech, Turkish, Russian,
-Ukrainian.
+Ukrainian, and the main words of Norwegian, Finnish, Romanian, Hungarian, Greek.
 """
 
 import unicodedata
@@ -22,6 +22,7 @@ LINK = _words(
     "url urls link links uri href hyperlink hyperlinks weblink address webaddress webadresse lien liens enlace "
     "enlaces vinculo vinculos ligacao ligacoes collegamento collegamenti koppeling koppelingen odnosnik odnosniki "
     "lank lankar odkaz odkazy baglanti verknupfung ссылка ссылки посилання"
+    " linku linka linkow linki linkki linkit lenke lenker odnosnika hivatkozas συνδεσμος"
 )
 # A column of this name alone is a link only if links stand in it.
 MEDIA = _words(
@@ -46,6 +47,7 @@ NEW = _words(
     "substituto sostituzione sostitutivo vervanging vervangend vervangende zamiennik zamienny zamiana nahrada "
     "ersattning замена updated update aktualisiert fixed fix corrected correct correction korrigiert corrige "
     "corregido corrigido corretto repaired after nachher apres despues depois dopo nadien efter"
+    " nou noua uj uusi νεος νεα"
 )
 OLD = _words(
     "old alt alte alter altes alten ancien ancienne anciens antiguo antigua viejo vieja anterior antigo antiga "
@@ -57,6 +59,7 @@ OLD = _words(
     "quebrada rotto rotta kapot kapotte zepsuty trasig odelagt битая existing bestehend bestehender previous "
     "previously bisher bisherig bisherige bisheriger prior former expired abgelaufen dead flagged failing failed "
     "bad wrong invalid faulty damaged reported"
+    " vechi veche regi vanha παλιος παλια"
 )
 # Old to one person, new to another: a column of such a name is never chosen beside others.
 UNCLEAR = _words(
@@ -73,10 +76,12 @@ TO = _words("to zu a te")
 BUNDLE = _words(
     "lot lots bundle bundles bundleid paket pakete paquet paquets paquete paquetes pacote pacotes pacchetto "
     "pacchetti pakket pakketten pakiet pakiety balicek пакет бандл"
+    " pakietu balicku pakke pakker pachet pachete paketti csomag пакета"
 )
 POSITION = _words(
     "position positions pos slot slots platz steckplatz stelle place emplacement posicion posiciones posicao "
     "posizione positie pozycja miejsce plats plads pozice pozisyon sira позиция слот позиція"
+    " pozycji plass pozitie pozitia pozicio hely paikka sijainti θεση"
 )
 NUMBER = _words("# no nr num number numbers nummer numero numer cislo numara номер index idx nbr")
 ORDER = _words(
