@@ -132,7 +132,8 @@ def test_the_page_says_which_days_hold_at_the_end(slot, small_sandbox, page, ref
     said = text(page("issue", issue.pk))
     if refused:
         assert "TokPortal refused to keep the dates: the earliest day that it allows is" in said
-        assert f"Posts {window_text(later(1))}." in said
+        assert f"{window_text(later(1))} TokPortal refused" in said
+        assert "If the video must wait, change its dates in TokPortal." in said
     else:
         assert f"Posts {window_text(later(5))} as planned." in said
 

@@ -40,7 +40,7 @@ def simulated(sandbox):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({}, "Coverage is active. It renews on"),
+        ({}, "Its Coverage renews on"),
         ({"credits": 12}, "for 12 credits"),
         ({"status": "lapsed", "unpaid_periods": 2}, "Coverage has lapsed: TokPortal refuses fixes until it is renewed. Renewing it costs 50 credits."),
         ({"status": "cancelled", "unpaid_periods": 0}, "Coverage was paused or cancelled"),

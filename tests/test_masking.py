@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from issues.link_checks.masking import mask_log, mask_secrets, mask_values, shown_url
+from issues.link_checks.masking import mask_log, mask_secrets, mask_values, shown_beside, shown_url
 
 # Tokens as hosts make them: letters and digits that no word of the templates contains.
 LETTERS = string.ascii_letters + string.digits
@@ -166,3 +166,19 @@ def test_a_path_without_its_host_is_masked_in_logs():
     line = "Max retries exceeded with url: /file/bot123456789:AAExampleSecret/f.mp4?sig=geheim (Caused by X)"
 
     assert mask_log(line) == "Max retries exceeded with url: /file/bot…/f.mp4?… (Caused by X)"
+
+
+def test_two_links_that_look_the_same_are_shown_with_what_differs():
+    preview = "https://www.dropbox.com/scl/fi/k2n8x/cut.mp4?rlkey=x8s7d6f5&dl=0"
+    direct = "https://www.dropbox.com/scl/fi/k2n8x/cut.mp4?rlkey=x8s7d6f5&dl=1"
+
+    assert shown_beside(preview, direct) == "https://www.dropbox.com/scl/fi/k2n8x/cut.mp4?dl=0&…"
+    assert shown_beside(direct, preview) == "https://www.dropbox.com/scl/fi/k2n8x/cut.mp4?dl=1&…"
+    assert shown_beside(preview, "https://cdn.example.com/cut.mp4") == shown_url(preview)
+
+
+@given(TOKENS)
+def test_what_differs_is_masked_if_it_is_a_secret(token):
+    first, second = f"https://a.example/reel.mp4?token={token}&v=1", "https://a.example/reel.mp4?token=other&v=1"
+
+    assert shown_beside(first, second) == "https://a.example/reel.mp4?token=…&…"

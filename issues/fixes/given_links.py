@@ -98,5 +98,5 @@ def _refusal(text: str, count: int, about: str, *, can_insist: bool) -> LinkRefu
     suggestion = judge_link(text, needed_until=None, now=timezone.now()).repaired
     sentence = _("This is not a complete web link. It begins with https://.")
     if suggestion:
-        sentence = _("This is not just a web link. The link may be: {link}").format(link=shown_url(suggestion))
+        sentence = _("This is not a web link as it stands. Did you mean {link}?").format(link=shown_url(suggestion))
     return LinkRefusal(f"{about}{sentence}", suggestion=suggestion, can_insist=can_insist)

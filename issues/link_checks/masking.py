@@ -55,6 +55,17 @@ def shown_url(url: str) -> str:
     return f"{text}?{HIDDEN}" if parts.query or parts.fragment else text
 
 
+def shown_beside(url: str, other: str) -> str:
+    """`shown_url`. If the other link would look the same, with those harmless parameters in which they differ."""
+    shown = shown_url(url)
+    if shown != shown_url(other) or not shown.endswith(f"?{HIDDEN}"):
+        return shown
+    parameters = url.partition("#")[0].partition("?")[2].split("&")
+    others = other.partition("#")[0].partition("?")[2].split("&")
+    differing = [_masked_query(parameter) for parameter in parameters if parameter not in others]
+    return shown.removesuffix(HIDDEN) + "&".join([*differing, HIDDEN])
+
+
 def mask_secrets(text: str) -> str:
     """What somebody wrote, without the tokens, signatures and passwords in its links."""
     text = _URL_IN_TEXT.sub(lambda found: _usable(found[0]), text)

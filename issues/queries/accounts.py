@@ -98,9 +98,9 @@ def _of_period(account: Account) -> tuple[str, str, str]:
         return _("Due"), "warn", f"{due} " + (_("A period costs {credits}.").format(credits=costs) if costs else "")
     day = date_format(timezone.localtime(ends), "j M")
     if costs:
-        said = _("Coverage is active. It renews on {day}, for {credits}.").format(day=day, credits=costs)
+        said = _("Its Coverage renews on {day}, for {credits}.").format(day=day, credits=costs)
     else:
-        said = _("Coverage is active. It renews on {day}.").format(day=day)
+        said = _("Its Coverage renews on {day}.").format(day=day)
     return _("Covered"), "good", said
 
 

@@ -12,14 +12,14 @@ from django.template.backends.jinja2 import Jinja2
 from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_noop as _
 
 from issues.enums import NoticeKind
 from issues.link_checks.catalogue import CATALOGUE
-from issues.link_checks.masking import mask_secrets, shown_url
+from issues.link_checks.masking import mask_secrets, shown_beside, shown_url
 from issues.link_checks.urls import host_of, is_web_link
 from issues.queries.channels import trouble_of
 from issues.queries.counting import count_text
@@ -45,6 +45,7 @@ from issues.wording import (
 
 register = template.Library()
 register.filter("shown_url", shown_url)
+register.filter("shown_beside", shown_beside)
 register.filter("mask_secrets", mask_secrets)
 register.filter("count", count_text)
 
@@ -336,6 +337,13 @@ def host_label(links: list[str], failing: str = "") -> str:
     is_own = is_storage_path(links[0])
     host = failing or (gettext("TokPortal's storage") if is_own else host_of(links[0]) or shown_url(links[0])[:40])
     return f"{host} +{len(links) - 1}" if len(links) > 1 else host
+
+
+@register.filter
+def breakable(host: str) -> SafeString:
+    """A host that may break before its dots, rather than in the middle of a word."""
+    first, *rest = host.split(".")
+    return format_html("{}{}", first, format_html_join("", "<wbr>.{}", ([part] for part in rest)))
 
 
 _PLATFORMS = {"tiktok": "TikTok", "instagram": "Instagram", "youtube": "YouTube"}

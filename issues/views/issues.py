@@ -12,7 +12,7 @@ from issues.access import load_editor, load_fix, load_issue, load_membership
 from issues.enums import FixKind, FixState
 from issues.fixes import rehost
 from issues.fixes.carousels import FewerImagesError, ImageCount
-from issues.fixes.date_outcomes import dates_result
+from issues.fixes.date_outcomes import dates_problem_of, dates_result
 from issues.fixes.dates import keeps_dates
 from issues.fixes.given_links import split_given
 from issues.fixes.link_gate import NEVER_SENT
@@ -71,6 +71,7 @@ def _panel_context(
         "draft": f"issue-{issue.pk}",  # under which the browser keeps what is typed
         "keep_dates": _keeps_dates(request, issue),
         "dates_result": dates_result(fix) if fix else "",
+        "dates_problem": dates_problem_of(fix) if fix else "",
         "form": form,
         "refusal": refusal.sentence if refusal else "",
         **_fewer_images(request, story, refusal),
