@@ -138,9 +138,9 @@ def _masked_groups(found: re.Match[str], *, shares: bool) -> str:
 
 def _shown_rest(text: str) -> str:
     """What is not a complete link: still without a query, user info and secrets in its path."""
-    head = re.split(r"[?#]", text.strip())[0]
+    head = re.split(r"[?#]", text.strip())[0].strip()
     scheme, mark, place = head.partition("://")
-    return f"{scheme}{mark}{masked_place(place)}" if mark else masked_place(head)
+    return f"{scheme}{mark}{masked_place(place)}" if mark else masked_place(head).strip()
 
 
 def _cut(text: str) -> str:

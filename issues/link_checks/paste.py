@@ -32,7 +32,8 @@ _SPACES = (
     "\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\u2800\x7f"
 )
-_AT_ENDS = _INVISIBLE + _SPACES + "".join(map(chr, range(33)))
+_SELECTORS = "".join(map(chr, [*range(0xFE00, 0xFE10), *range(0xE0000, 0xE0080), *range(0xE0100, 0xE01F0)]))
+_AT_ENDS = _INVISIBLE + _SPACES + _SELECTORS + "".join(map(chr, range(33)))
 # A joiner inside a name may belong to it: emoji and Persian words are written with them.
 _INSIDE = str.maketrans(dict.fromkeys(set(_INVISIBLE) - set("\u200c\u200d\ufe0f"), ""))
 _PAIRS = {
@@ -48,6 +49,7 @@ _LONE = '"“”„‟«»‹›「」『』《》〈〉＂'
 _EMPHASIS = re.compile(r"(?is)([_~*]{1,3})(https?://.+)\1")
 # A link as JSON and scripts write it, and one in full-width characters.
 _ESCAPED = re.compile(r"(?i)https?:\\/\\/")
+_ENTITY_SCHEME = re.compile(r"(?i)https?:(?:&#x2f;|&#47;|&sol;){2}")
 _WIDE_SCHEME = re.compile("(?i)[hｈＨ][tｔＴ]{2}[pｐＰ][sｓＳ]?[:：][/／]{2}")
 
 
@@ -68,7 +70,11 @@ def clean(text: str) -> str:
 
 
 def _in_plain_characters(text: str) -> str:
-    """Without the backslashes before slashes in JSON, and with a scheme that a browser can read."""
+    """Without the escapes of JSON, HTML and Markdown, and with a scheme that a browser can read."""
+    if _ENTITY_SCHEME.search(text):
+        text = unescape(text)
+    if re.search(r"(?i)https?://", text):
+        text = re.sub(r"(?<!\\)\\(?=[_*~()\[\]#&-])", "", text)
     if _ESCAPED.search(text):
         text = re.sub(r"(?i)\\u00(26|3d|2f)", lambda found: chr(int(found[1], 16)), text).replace("\\/", "/")
     return _WIDE_SCHEME.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text)
@@ -176,6 +182,7 @@ _MARKUP = (
     re.compile(rf"(?i)\[(?:url|video|img|link)\]\s?({_URL}[^\[\]\s]*)\s?\[/\w{{2,5}}\]"),
     re.compile(rf"(?i)\[\[({_URL}[^\[\]\s]*)\](?:\[[^\[\]]*\])?\]"),
     re.compile(rf"(?i)\[[^\[\]|]*\|({_URL}[^\[\]|\s]*)(?:\|[^\[\]]*)?\]"),
+    re.compile(rf"(?i)\\(?:href|url)\{{\s?({_URL}[^{{}}\s]*)\}}"),  # LaTeX
     # Slack: <link|label>. Markdown and mail: <link>, <URL:link>.
     re.compile(rf"(?i)<({_URL}[^<>|\s]+)\|[^<>]*>"),
     re.compile(rf"(?i)<\s?(?:URL:\s?)?({_URL}[^<>\s]+)\s?>"),
@@ -226,8 +233,12 @@ def _links(text: str) -> Iterator[str]:
         text = pattern.sub(take, text)
     for match in islice(_PLAIN.finditer(text), MAX_LINKS):
         pieces = _split(_TWO_SCHEMES.sub("", match[0]))
-        places += [(match.start(), link) for link in map(_trimmed, pieces) if is_web_link(link)]
+        places += [(match.start(), link) for link in map(_found, pieces) if is_web_link(link)]
     yield from (link for _, link in sorted(places))
+
+
+def _found(piece: str) -> str:
+    return _trimmed(_unescaped(piece).strip(_AT_ENDS))
 
 
 def _sameness(link: str) -> str:
@@ -268,8 +279,9 @@ def _unescaped(link: str) -> str:
 
 _CLOSING = {")": "(", "]": "[", "}": "{", ">": "<"}
 # Marks of Chinese and Japanese sentences, which need no space behind them. Browsers copy them in their encoded form.
-_WIDE_MARK = re.compile(r"[，。、；！？）】」』》〉]")
-_PUNCTUATION = ".,;:!?…*\"”’»›'`´。，、；：！？"
+_WIDE_MARK = re.compile(r"[，。、；！？）】」』》〉،؛؟]")
+_MEDIA_THEN_WORDS = re.compile(rf"(?i)^([^?#]*[^/?#]\.(?:{'|'.join(_MEDIA_ENDINGS)}))[^\x00-\x7f][^/?#.]*$")
+_PUNCTUATION = ".,;:!?…*\"”’»›'`´。，、；：！？،؛؟—–"
 
 
 def _trimmed(link: str) -> str:
@@ -278,6 +290,7 @@ def _trimmed(link: str) -> str:
         "?" in link[: found.start()] or _MEDIA_NAME.search(link[: found.start()])
     ):
         link = link[: found.start()]
+    link = _MEDIA_THEN_WORDS.sub(r"\1", link)
     missing = {closing: link.count(opening) - link.count(closing) for closing, opening in _CLOSING.items()}
     end = len(link)
     while end:
