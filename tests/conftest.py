@@ -5,6 +5,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
+from datetime import UTC
 
 os.environ["TOKDASH_SITE_URL"] = "http://127.0.0.1:8000"
 
@@ -13,6 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from issues import pulse
 from issues.audit import Actor, Event, Verb, record
@@ -23,12 +25,14 @@ from issues.link_checks import resolver as networks
 from issues.models import Channel, Issue, Membership, SyncRun, Team, User, Workspace
 from issues.notify import channels
 from issues.notify.channels import Wishes
+from issues.sandbox.media import jpeg
 from issues.sandbox.server import FULL_KEY, Sandbox
 from issues.sync.limiter import redis as redis_limiter
 from issues.sync.sweeps import sweep_workspace
 from issues.tokportal.budget import Lane, LocalBudget
 from issues.tokportal.client import TokPortalClient
 from tests import browser, factories
+from tests.carousels import PATHS
 from tests.evidence import run as run_sql
 
 guards = importlib.import_module("issues.migrations.0006_guarded_evidence")
@@ -166,6 +170,32 @@ def carousel_issue(workspace: Workspace, small_sandbox: Sandbox) -> Issue:
     small_sandbox.control.flag(bundle["id"], video["position"], "image 2 does not load")
     sweep_workspace(workspace, actor=Actor.system(Origin.SYNC))
     return factories.open_issue("carousel", bundle["id"], video["position"])
+
+
+@pytest.fixture
+def paths_issue(workspace: Workspace, small_sandbox: Sandbox) -> Issue:
+    """An open issue of a carousel of four storage paths, whose files are there."""
+    bundle, video = factories.slot(small_sandbox, "carousel")
+    small_sandbox.images.add_samples(PATHS, jpeg(5000))
+    small_sandbox.control.settings(carousel_form="paths")
+    small_sandbox.control.flag(
+        bundle["id"], video["position"], "image 2 does not load", carousel_images=PATHS,
+        target_publish_date=today(), target_publish_end_date=today(),
+    )  # fmt: skip
+    sweep_workspace(workspace, actor=Actor.system(Origin.SYNC))
+    return factories.open_issue("carousel", bundle["id"], video["position"])
+
+
+def today() -> str:
+    return timezone.now().astimezone(UTC).date().isoformat()
+
+
+@pytest.fixture
+def storage_prefix(workspace: Workspace, small_sandbox: Sandbox) -> str:
+    """The workspace knows where TokPortal's images can be opened."""
+    workspace.storage_prefix = f"{small_sandbox.images.origin}/{small_sandbox.images.base}"
+    workspace.save()
+    return workspace.storage_prefix
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What is asked beside the sync: credits, Coverage, bans, the catalogue of events, and deliveries that failed."""
 
-import json
 import time
 from datetime import timedelta
 
@@ -19,8 +18,6 @@ from issues.sync.endpoints import register_endpoint
 from issues.sync.event_types import is_download_issue, wanted_types
 from issues.tokportal import constants as c
 from issues.tokportal.client import TokPortalClient
-from issues.tokportal.payloads import EventPayload
-from issues.tokportal.service_payloads import BanPayload, CoveragePayload, DeliveryPayload, parse_catalogue
 from tests import factories
 from tests.reading import text
 from tests.test_runner import SYNC
@@ -384,38 +381,3 @@ def test_what_is_too_old_is_left(workspace, endpoint, small_sandbox):
     care_now(workspace)
 
     assert not WebhookEvent.objects.exists()
-
-
-# --- Tolerance -----------------------------------------------------------------------------------------------
-
-ODD = [None, 7, "text", [], {}, {"id": None}, {"status": ["x"]}, {"task_access": "maybe", "reactivation_quote": 3}]
-
-
-@pytest.mark.parametrize("data", ODD)
-def test_odd_answers_are_no_exceptions(data):
-    if isinstance(data, dict):
-        assert CoveragePayload.parse(data).period_credits is None
-        assert isinstance(parse_catalogue(data), dict)
-    for kind in (BanPayload, DeliveryPayload, EventPayload):
-        with pytest.raises(ValueError, match="without"):
-            kind.parse(data)
-
-
-@pytest.mark.parametrize(
-    ("entry", "emitted"),
-    [
-        ({"type": "a.b", "emitted": True}, True), ({"type": "a.b", "emitted": False}, False),
-        ({"type": "a.b", "availability": "planned"}, False), ({"name": "a.b", "status": "emitted"}, True),
-        ({"event": "a.b"}, True), ("a.b", True),
-    ],
-)  # fmt: skip
-def test_the_marks_of_the_catalogue(entry, emitted):
-    assert parse_catalogue({"events": [entry, {"odd": 1}, 3]}) == {"a.b": emitted}
-
-
-def test_coverage_in_other_words():
-    told = CoveragePayload.parse(
-        json.loads('{"status": "ACTIVE", "task_access": {"allowed": true}, "rate": {"credits": 25}}')
-    )
-
-    assert (told.status, told.may_work, told.period_credits) == ("active", True, 25)

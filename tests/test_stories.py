@@ -17,8 +17,8 @@ from issues.queries.at_risk import list_at_risk
 from issues.sync.sweeps import sweep_workspace
 from issues.tokportal.payloads import VideoPayload
 from tests import factories
+from tests.carousels import HX, fix_command
 from tests.driving import GOOD, drive, no_long_waits  # noqa: F401 - a fixture
-from tests.test_carousels import HX, fix_command
 
 GONE = "https://gone.example.com/story.mp4"
 MEDIA = {
