@@ -71,7 +71,7 @@ def sync_due_workspaces() -> None:
 
 @shared_task(name="issues.care_for_workspaces")
 def care_for_workspaces() -> None:
-    """Every few seconds: ask what is due beside the sync (credits, Coverage, bans, webhooks)."""
+    """Every few seconds: send the requests that are due outside the sync (credits, Coverage, bans, webhooks)."""
     if not _care.acquire(blocking=False):
         return
     try:

@@ -199,7 +199,7 @@ def long_date_text(value: date | datetime) -> str:
 
 
 def publish_text(text: str) -> str:
-    """A publish date as TokPortal or our history writes it: `Fri 27 Nov`. What is no date stays as it is."""
+    """A publish date as TokPortal or our history writes it: `Fri 27 Nov`. Other texts stay as they are."""
     found = PublishTime.parse(text)
     if found is None:
         return text or gettext("no date")
@@ -285,7 +285,7 @@ def credits_text(credits: float | None) -> str:
 
 
 def price_sentence(credits: float | None) -> str:
-    """What a fix costs, as a dry run told; empty if it is not known."""
+    """The cost of a fix from a dry run; empty if it is not known."""
     if credits is None:
         return ""
     if not credits:

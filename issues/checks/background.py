@@ -41,7 +41,7 @@ MOST_UNSURE = timedelta(hours=12)
 STEADY_DOUBTS = frozenset(
     {"unusual_video", "unusual_image", "unknown_bytes", "needs_browser", "needs_cookie", "packed_body", "odd_port"}
 )
-SOON = timedelta(minutes=15)  # until a file that was not ready is asked for again
+SOON = timedelta(minutes=15)  # until we ask again for a file that was not ready
 
 
 def due_videos(limit: int = BATCH) -> list[Video]:

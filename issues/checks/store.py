@@ -128,7 +128,7 @@ def fresh_verdicts(team_id: int, urls: Sequence[str], *, needed_until: datetime 
     for url, look in [(url, looks.get(url)) for url in urls]:
         look = look if look and look.checked_at > since else None
         verdict = verdict_of(url, look, needed_until=needed_until)
-        # A storage path whose address is not known yet has been looked at as far as possible.
+        # A storage path whose address we do not know yet cannot be checked further.
         is_open = verdict.needs_request or (verdict.code in NOT_OPENED and look is None)
         verdicts.append(None if is_open else verdict)
     return verdicts

@@ -219,7 +219,7 @@ def _fix_of(row: BulkRow, bulk: BulkFix, issue: Issue) -> Fix:
             unchecked=row.verdict_class in {"dead", "blocked", "wrong"},
             next_try_at=max(bulk.starts_at or now, now),
             keep_dates=keeps_dates(issue.video, bulk.team, bulk.keep_dates),
-            # Whoever ticked the row has seen how many images the carousel loses.
+            # The person who ticked the row has seen how many images the carousel loses.
             fewer_than=len(row.before) if kind in CAROUSEL_KINDS and len(row.links) < len(row.before) else None,
         )  # fmt: skip
 

@@ -43,7 +43,7 @@ def claim_fix(fix_id: UUID | str) -> Claim | None:
     if not due.filter(fence=former).update(fence=fence, lease_until=now + timedelta(seconds=LEASE_SECONDS)):
         return None
     crash_point("fix.claimed", fix_id)
-    # By its own number: whoever slept here until the lease was over must not take the next worker's for its own.
+    # By its own number: a worker that slept here past its lease must not take the next worker's claim for its own.
     found = Fix.objects.select_related("issue__video__bundle", "issue__workspace", "actor")
     fix = found.filter(pk=fix_id, fence=fence).first()
     return Claim(fix, fence, outcome_open=fix.state == FixState.SENDING) if fix else None

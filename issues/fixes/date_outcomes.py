@@ -37,7 +37,7 @@ _BLOCKED = {
 
 
 def why_not_kept(code: str, details: Mapping[str, Any] | None = None) -> str:
-    """The rest of the sentence, in the reader's language. `details`: what TokPortal says beside its code."""
+    """The rest of the sentence, in the reader's language. `details`: TokPortal's details of the error."""
     details = details or {}
     if code == c.INVALID_DATE and details.get("earliest_allowed"):
         return gettext("the earliest day that it allows is {day}").format(

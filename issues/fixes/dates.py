@@ -62,7 +62,7 @@ def planned_now(fix: Fix, client: TokPortalClient) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A read-back, and when it was asked for."""
+    """A read-back, and when we sent the request."""
 
     video: VideoPayload
     asked_at: datetime
@@ -74,7 +74,7 @@ class DatesOutcome:
 
     seen: Seen | None = None
     code: str = ""
-    details: dict[str, Any] | None = None  # what TokPortal says beside its code
+    details: dict[str, Any] | None = None  # TokPortal's details of the error
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def body_for(planned: PublishWindow, start_name: str) -> str:
 
 
 def begin_restoring(fix: Fix, seen: Seen, *, fence: int, actor: Actor) -> None:
-    """Store what is to be sent, and mirror the verified fix; from here on its flag is not asked any more."""
+    """Store the request, and mirror the verified fix; from here on nobody asks about its flag."""
     fix.dates_body = body_for(fix.planned_window, seen.video.start_date_name)
     with transaction.atomic():
         video = mirror.lock_video(fix.issue.video_id)

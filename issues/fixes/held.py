@@ -53,7 +53,7 @@ class HeldFix:
             setattr(self.fix, name, value)
 
     def _keep_count(self, fields: dict[str, Any]) -> None:
-        """That a carousel loses images is told at the end, whatever TokPortal's answers say on the way."""
+        """Keep the note that a carousel loses images until the end, past all answers of TokPortal."""
         images = self.fix.code_details.get("images")
         if images and "code_details" in fields:
             fields["code_details"] = {**fields["code_details"], "images": images}

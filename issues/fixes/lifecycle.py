@@ -62,7 +62,7 @@ logger = logging.getLogger(__name__)
 MAX_SENDS = 4  # with an open outcome, then a person decides
 MAX_WAITS = 8  # without a connection
 MAX_VERIFY_TRIES = 6
-MOST_DATES_PAUSE = 60.0  # seconds, whatever TokPortal asks for
+MOST_DATES_PAUSE = 60.0  # seconds, even if TokPortal asks for a longer pause
 MAX_COPIES = 4  # tries to bring a file into TokPortal's store
 GIVE_UP_AFTER = timedelta(hours=24)
 WAIT_FOR_FIRST_SEND = timedelta(minutes=30)

@@ -49,7 +49,7 @@ def refuse_bad_links(video: Video, links: Sequence[str], *, unchecked: bool = Fa
 
 
 def look_before_sending(fix: Fix) -> Verdict | None:
-    """Look at given links that nobody has looked at just now; the verdict where it forbids the sending."""
+    """Look at given links that nobody has looked at just now; the verdict if it forbids the fix."""
     # Links may stand between the images of an upload, too.
     links = fix.typed or [media.source for media in fix.media.order_by("order") if media.is_linked]
     if not links or fix.kind == FixKind.REHOST:

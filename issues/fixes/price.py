@@ -48,7 +48,7 @@ def can_ask_price(issue: Issue) -> bool:
 
 
 def known_price(account: Account | None) -> float | None:
-    """The price of a fix, if a dry run told it just now."""
+    """The price of a fix from a recent dry run, if there was one."""
     if account is None or account.fix_credits_at is None or timezone.now() - account.fix_credits_at > PRICE_RECENT:
         return None
     return account.fix_credits
@@ -87,7 +87,7 @@ def ask_price(*, issue: Issue, actor: Actor) -> Price:
 
 
 def note_price(issue: Issue, credits: float | None) -> None:
-    """Keep what a dry run told, on the account that it belongs to."""
+    """Store the price from a dry run on its account."""
     bundle = issue.video.bundle
     if bundle.saved_account_id and credits is not None:
         Account.objects.update_or_create(

@@ -37,7 +37,7 @@ class Answer:
     hops: list[Hop] = field(default_factory=list)
     seconds: float = 0.0
     body_seconds: float = 0.0
-    is_ranged: bool = True  # a part of the file was asked for
+    is_ranged: bool = True  # we requested a part of the file
     has_ended: bool = False  # the host closed it, and nothing was left unread
     _unpacked: Unpacked | None = None
 
@@ -65,7 +65,7 @@ class Answer:
 
     @property
     def is_odd_part(self) -> bool:
-        """A part of the file that is not the one that was asked for, or not said to be."""
+        """Whether this is another part of the file than the requested one, or does not say which."""
         if self.status != 206:
             return False
         found = content_range(self.header("Content-Range"))

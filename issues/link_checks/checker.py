@@ -82,7 +82,7 @@ def check_link(
 
 
 def stored_size(url: str, network: Network | None = None) -> int | None:
-    """How many bytes a public address has, `None` where that cannot be told. Takes at most five seconds."""
+    """How many bytes a public address has, `None` if it does not say. Takes at most five seconds."""
     try:
         answer = fetch(url, network or current_network(), Clock(5), last=0, most=1)
     except FetchError:

@@ -190,7 +190,7 @@ class Looker:
         is_whole = unpacked.is_whole and answer.is_whole and len(unpacked.content) < BODY_BYTES
         size = len(unpacked.content) if is_whole else None
         media = examine(Pieces([(0, unpacked.content)]), size)
-        # Broken packing often unpacks to a few stray bytes: they prove no video, whatever the host says that it sends.
+        # Broken packing often unpacks to a few stray bytes: they prove no video, even if the host calls them one.
         is_shown = media.kind or not answer.content_type.startswith(("video/", "image/"))
         return (media, size) if is_shown else (None, None)
 
@@ -240,7 +240,7 @@ def _packing_breaks_off(answer: Answer) -> bool:
 
 
 def _projected_minutes(answer: Answer) -> int:
-    """How long the whole file would take at the speed that we saw; 0 where that is no matter."""
+    """How long the whole file would take at the speed that we saw; 0 if that does not matter."""
     received = len(answer.body)
     if answer.body_seconds < 2 or not received:
         return 0

@@ -36,7 +36,7 @@ _LOOSE_SECRETS = re.compile(
     rf"(?<![\w-])(?:bot\d{{5,}}(?::|%3[aA])[\w-]{{10,}}|eyJ[\w-]{{8,}}\.[\w-]+(?:\.[\w-]*)?|{KEY_SHAPES})"
 )
 _PATH_IN_TEXT = re.compile(r"(?<![\w.:/…-])/(?:[^\s/\"'<>]+/)+[^\s\"'<>]*")
-# Beside those that are secrets in a path: what signs or unlocks a link in the query of a known host.
+# Parameters that sign or unlock a link of a known host, in addition to the secrets in paths.
 _SECRET_PARAMETERS = frozenset({"hm", "oh", "code", "se", "sp", "e", "ik-s"})
 
 

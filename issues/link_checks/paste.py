@@ -41,7 +41,7 @@ _PAIRS = {
     "‛": "’", "«": "»", "»": "«", "‹": "›", "›": "‹", "「": "」", "『": "』", "《": "》", "〈": "〉", "<": ">",
     "(": ")", "[": "]", "{": "}", "（": "）", "【": "】", "＂": "＂",
 }  # fmt: skip
-# Quotation marks are no part of a link, also if only one of them was copied.
+# Quotation marks do not belong to a link, even if only one of them was copied.
 _LONE = '"“”„‟«»‹›「」『』《》〈〉＂'
 
 
@@ -54,7 +54,7 @@ _WIDE_SCHEME = re.compile("(?i)[hｈＨ][tｔＴ]{2}[pｐＰ][sｓＳ]?[:：][/�
 
 
 def clean(text: str) -> str:
-    """The text without what certainly is no part of a link: invisible characters, and marks around the whole."""
+    """The text without invisible characters and without marks around the whole."""
     found = _in_plain_characters(text[:MAX_TEXT].translate(_INSIDE))
     for _ in range(10):
         before = found
@@ -192,7 +192,7 @@ _MARKUP = (
 # The words of an HTML link often are a link too, shortened or not: where it leads counts.
 _LABEL = re.compile(r"(?i)(?<=>)[^<>]*<(?=/a\s?>)")
 _PLAIN = re.compile(rf"(?i)(?<!blob:)(?<!filesystem:){_URL}[^\s<>\"“”„«»]+")
-# Another link that begins right after this one, and is no part of its path or query.
+# Another link that begins right after this one, outside its path and query.
 _GLUED = re.compile(rf"(?i)(?<=[a-z0-9.)\]])(?<!%[0-9a-f]{{2}})(?={_URL})")
 _LISTED = re.compile(rf"(?i)[,;|]+(?={_URL})")
 
@@ -269,7 +269,7 @@ def _best(link: str) -> str:
 
 
 def _unescaped(link: str) -> str:
-    """`&amp;` and the like as the characters that they stand for. A `&copy=` in a query is no entity."""
+    """Replace `&amp;` and the like by their characters, but not the `&copy=` of a query."""
     if "&" not in link:
         return link
     return re.sub(
@@ -306,7 +306,7 @@ def _trimmed(link: str) -> str:
 
 
 def _completed(text: str) -> list[str]:
-    """What a text may be that is no link yet: one without its scheme, with backslashes, or broken over lines."""
+    """Links that a text may mean: without its scheme, with backslashes, or broken over lines."""
     candidates = []
     if "\n" in text or "\r" in text or "\t" in text:
         candidates.append(re.sub(r"\s*[\r\n\t]+\s*", "", text))

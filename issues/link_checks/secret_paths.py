@@ -71,7 +71,7 @@ _TOKENS = (
 )
 KNOWN_PLACES = (*_SHARES, *_TOKENS)
 
-# The segment after one of these is a secret, whatever it looks like; a file's name is not.
+# The segment after one of these is always a secret; a file's name is not.
 _STRONG = frozenset(
     {
         "token", "tokens", "accesstoken", "authtoken", "downloadtoken", "sessiontoken", "sig", "lsig", "signature",
@@ -182,7 +182,7 @@ def _masked_file(segment: str, word: str) -> str:
 
 
 def _is_signed_by_time(segment: str, before: str, after: str) -> bool:
-    """A code beside a moment, as networks sign their paths: `/<hash>/<until>/file.mp4`, `/<hash>,<until>/`."""
+    """A code next to a moment, as networks sign their paths: `/<hash>/<until>/file.mp4`, `/<hash>,<until>/`."""
     if _WITH_MOMENT.match(segment):
         return True
     beside = _MOMENT.match(before) or _MOMENT.match(after)

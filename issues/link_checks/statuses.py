@@ -31,7 +31,7 @@ _NAMES_A_FILE = re.compile(r"(?i)\.(?:mp4|m4v|mov|webm|3gp|jpe?g|png|webp|heic|g
 
 
 def should_ask_for_all(answer: Answer) -> bool:
-    """Whether the host may give the file if no part of it is asked for."""
+    """Whether the host may give the file if we ask for all of it."""
     if not answer.is_ranged:
         return False
     if answer.is_odd_part:

@@ -87,7 +87,7 @@ _GOOGLE = re.compile(r"(?:www\.)?google\.(?:com?\.)?[a-z]{2,3}")
 
 
 def unwrap(text: str) -> str:
-    """The web link inside a known wrapper, decoded once; an empty string if this is no wrapper of one."""
+    """The web link inside a known wrapper, decoded once; else an empty string."""
     try:
         link = parse_link(text)
     except MalformedError:

@@ -103,7 +103,7 @@ def _media(
 
 
 def _boxes(reader: Reader, start: int, end: int | None) -> Iterator[Box]:
-    """The boxes between two offsets. Ends quietly at what is no box; raises OutOfReachError."""
+    """The boxes between two offsets. Ends quietly at anything else; raises OutOfReachError."""
     position = start
     for _ in range(MAX_BOXES):
         if end is not None and position + 8 > end:
@@ -153,7 +153,7 @@ def _read_index(reader: Reader, moov: Box) -> _Index:
                     if inner.kind == b"mehd":
                         index.seconds = _fragments_duration(reader, moov, inner) or index.seconds
             elif box.kind == b"cmov":
-                return index  # a compressed index, as QuickTime wrote long ago: its tracks cannot be told
+                return index  # a compressed index, as QuickTime wrote long ago: we cannot read its tracks
         index.is_whole = moov.end is not None and (reader.size is None or moov.end <= reader.size)
     except OutOfReachError:
         pass

@@ -7,7 +7,7 @@ from issues.media.names import group_of
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """What is known of a file. `None`: it cannot be told from the bytes at hand."""
+    """Facts about a file. `None`: the bytes at hand do not say."""
 
     kind: str  # a media type, an empty string for bytes that we do not know
     has_index: bool | None = None  # `moov`: without it nothing can play an MP4

@@ -49,5 +49,5 @@ def judge(media: Media, *, size: int | None, expects: MediaKind | None) -> Findi
 
 
 def share_of(part: int | None, whole: int | None) -> str:
-    """`55 %`; an empty string if it cannot be told."""
+    """`55 %`; an empty string if it is not known."""
     return f"{max(0, min(99, 100 * part // whole))} %" if part is not None and whole else ""

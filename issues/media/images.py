@@ -100,7 +100,7 @@ def _png_length(reader: Reader) -> int | None:
 
 
 def examine_gif(reader: Reader) -> Media:
-    """Size, and whether its trailer is there. Whatever follows the trailer is no matter."""
+    """Size, and whether its trailer is there. Bytes after the trailer do not matter."""
     head = reader.head()
     width = int.from_bytes(head[6:8], "little") if len(head) >= 10 else None
     height = int.from_bytes(head[8:10], "little") if len(head) >= 10 else None
@@ -118,7 +118,7 @@ def examine_gif(reader: Reader) -> Media:
 
 
 def _gif_is_cut(content: bytes) -> bool | None:
-    """Walk its blocks: each announces its length. `None` for what is no block."""
+    """Walk its blocks: each announces its length. `None` for anything else."""
     if len(content) < 13:
         return True
     position = 13 + (3 << ((content[10] & 7) + 1) if content[10] & 0x80 else 0)

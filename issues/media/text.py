@@ -7,7 +7,7 @@ _LOOKED_AT = 1024  # characters
 
 
 def kind_of_text(head: bytes) -> str:
-    """The media type of a text that begins with `head`, an empty string if this is no text."""
+    """The media type of a text that begins with `head`, else an empty string."""
     if head.startswith(b"bplist00"):
         return "application/x-webarchive" if b"WebMainResource" in head else "application/x-plist"
     text = _decoded(head)
@@ -18,7 +18,7 @@ def kind_of_text(head: bytes) -> str:
 
 
 def _decoded(head: bytes) -> str:
-    """The text; an empty string for bytes that are no text in UTF-8, UTF-16 or plain ASCII."""
+    """The text; an empty string unless the bytes are UTF-8, UTF-16 or plain ASCII."""
     head = head[: _LOOKED_AT * 4]
     for mark, encoding in _BOMS:
         if head.startswith(mark):

@@ -8,14 +8,14 @@ from issues.models.workspaces import Workspace
 
 
 class Account(models.Model):
-    """An account that TokPortal has delivered, as it was told last. Its bundles carry `saved_account_id`."""
+    """A delivered account, as TokPortal described it last. Its bundles carry `saved_account_id`."""
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="accounts")
     tokportal_id = models.CharField(max_length=128)
 
     # Coverage, of `GET /accounts/:id/managed-subscription`.
     coverage_status = models.CharField(max_length=64, blank=True)  # TokPortal's word; "none": it has no Coverage
-    may_work = models.BooleanField(null=True, blank=True)  # TokPortal's `task_access`; null: not told
+    may_work = models.BooleanField(null=True, blank=True)  # TokPortal's `task_access`; null: unknown
     period_ends_at = models.DateTimeField(null=True, blank=True)  # when it renews
     period_credits = models.FloatField(null=True, blank=True)  # what a period costs
     reactivation_credits = models.FloatField(null=True, blank=True)  # what it costs to renew it now, if it has lapsed

@@ -13,7 +13,7 @@ from issues.tokportal.days import PublishWindow
 
 
 class Fix(models.Model):
-    """The row is the queue entry: whoever holds its lease drives it on (see fixes/lifecycle.py)."""
+    """The row is the queue entry: the worker that holds its lease drives it on (see fixes/lifecycle.py)."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     team = models.ForeignKey(Team, models.CASCADE, related_name="fixes")
@@ -63,7 +63,7 @@ class Fix(models.Model):
     dates_tries = models.PositiveIntegerField(default=0, db_default=0)
     dates_kept = models.BooleanField(default=False, db_default=False)  # the planned dates hold at the end
     dates_code = models.CharField(max_length=80, blank=True, default="", db_default="")  # why they do not
-    dates_details = models.JSONField(null=True, blank=True)  # what TokPortal says beside that code
+    dates_details = models.JSONField(null=True, blank=True)  # TokPortal's details of that error
 
     created_at = models.DateTimeField(auto_now_add=True)
     first_sent_at = models.DateTimeField(null=True, blank=True)
@@ -159,7 +159,7 @@ class MediaFile(models.Model):
 
     @property
     def is_linked(self) -> bool:
-        """Whether it is no file, but a link or storage path that stands between files."""
+        """Whether it is a link or storage path between files, rather than a file."""
         return not self.size and not self.content_type
 
     @property

@@ -64,7 +64,9 @@ class Workspace(models.Model):
     credits = models.FloatField(null=True, blank=True)
     credits_at = models.DateTimeField(null=True, blank=True)  # as of when
     low_credits = models.PositiveIntegerField(default=DEFAULT_LOW_CREDITS, db_default=DEFAULT_LOW_CREDITS)
-    low_credits_told_at = models.DateTimeField(null=True, blank=True)  # null: the next fall below is told
+    low_credits_told_at = models.DateTimeField(
+        null=True, blank=True
+    )  # null: the next fall below the limit sends a warning
     # What its responses say (`X-TokPortal-API-Version`, `-Stability`).
     api_version = models.CharField(max_length=40, blank=True, default="", db_default="")
     api_stability = models.CharField(max_length=40, blank=True, default="", db_default="")
@@ -80,8 +82,8 @@ class Workspace(models.Model):
     next_sync_at = models.DateTimeField(null=True, blank=True)  # when a runner is wanted
     reserved_until = models.DateTimeField(null=True, blank=True)  # a command waits for it: shifts keep away until then
     next_listing_at = models.DateTimeField(null=True, blank=True)
-    next_full_listing_at = models.DateTimeField(null=True, blank=True)  # of all bundles, whatever their status
-    # What is asked beside the sync (see sync/care.py).
+    next_full_listing_at = models.DateTimeField(null=True, blank=True)  # of all bundles in all statuses
+    # Requests outside the sync (see sync/care.py).
     next_care_at = models.DateTimeField(null=True, blank=True)
     bans_at = models.DateTimeField(null=True, blank=True)  # when the bans were last read
     bans_since = models.CharField(max_length=64, blank=True, default="", db_default="")  # the latest `updated_at` seen

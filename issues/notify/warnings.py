@@ -1,4 +1,4 @@
-"""What owners should know before it hurts: a key that expires soon, credits that run out. Each is told once."""
+"""Warnings to the owners: a key expires soon, credits run out. Each goes out once."""
 
 import logging
 from collections.abc import Callable
@@ -116,7 +116,7 @@ def _about_credits(workspace: Workspace) -> tuple[str, str]:
     return subject.format(**names), f"{what} {effect}".format(**names)
 
 
-# --- Telling -------------------------------------------------------------------------------------------------
+# --- Mail ----------------------------------------------------------------------------------------------------
 
 
 def _mail(workspace: Workspace, said: Callable[[], tuple[str, str]]) -> None:

@@ -22,7 +22,7 @@ class AccountView:
     tone: str
     sentence: str
     known_at: datetime | None
-    price: float | None  # of a fix, if a dry run told it just now
+    price: float | None  # of a fix, from a recent dry run
     can_ask_price: bool
 
     @property

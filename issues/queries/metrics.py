@@ -36,7 +36,7 @@ _MINUTES = {
 
 
 class TokDashCollector(Collector):
-    """Asked at each scrape: eight queries. Without a database only `tokdash_up 0` is told."""
+    """Runs at each scrape: eight queries. Without a database it gives only `tokdash_up 0`."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         try:

@@ -1,4 +1,4 @@
-"""What is asked of TokPortal beside the sync, in the lowest lane: credits, Coverage, bans, and the webhooks' catalogue.
+"""Requests to TokPortal outside the sync, in the lowest lane: credits, Coverage, bans, and the webhooks' catalogue.
 
 A worker looks after each workspace about once a minute; what is due then costs a few requests. Every part settles by
 itself: one that fails is tried again later and keeps none of the others.
@@ -38,7 +38,7 @@ CATALOGUE_EVERY = timedelta(days=1)
 DELIVERIES_EVERY = timedelta(minutes=10)
 # An event that was tried shortly before the last look may have failed shortly after it.
 DELIVERIES_OVERLAP = timedelta(minutes=10)
-DELIVERIES_OLDEST = timedelta(days=3)  # what is older says nothing new: every bundle was looked at since
+DELIVERIES_OLDEST = timedelta(days=3)  # older ones say nothing new: every bundle was checked since
 MOST_DELIVERIES, MOST_RETRIES = 1000, 50
 COVERAGE_AT_ONCE = 10
 PATIENCE_SECONDS = 20.0
@@ -135,7 +135,7 @@ def _bans(workspace: Workspace, client: TokPortalClient) -> None:
 
 
 def follow_catalogue(workspace: Workspace, client: TokPortalClient, *, actor: Actor) -> None:
-    """Be told of every type that matters, as soon as TokPortal emits it."""
+    """Subscribe to every type that matters, as soon as TokPortal emits it."""
     endpoint = WebhookEndpoint.objects.filter(workspace=workspace).first()
     if endpoint is None or not _is_due(endpoint.catalogue_at, CATALOGUE_EVERY):
         return

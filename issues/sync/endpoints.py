@@ -99,7 +99,7 @@ def register_endpoint(*, workspace: Workspace, actor: Actor) -> WebhookEndpoint:
 
 
 def _catalogue(workspace: Workspace) -> dict[str, bool] | None:
-    """The types that TokPortal knows; `None` if it does not tell. Then those of the contract are asked for."""
+    """The types that TokPortal knows; `None` if it does not say; then we ask for those of the contract."""
     try:
         with open_client(workspace, Lane.INTERACTIVE, for_fixing=True, total=ANSWER_SECONDS) as client:
             return client.list_event_types()

@@ -1,4 +1,4 @@
-"""Which of TokPortal's event types we want to be told, and which one would tell of a download issue."""
+"""Which of TokPortal's event types we subscribe to, and which one would mean a download issue."""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -175,7 +175,7 @@ class Fetcher:
 
     @property
     def api_version(self) -> ApiVersion:
-        """The version of the API that TokPortal told last."""
+        """The API version of TokPortal's last answer."""
         return next((client.api_version for client in self._clients if client.api_version.version), ApiVersion())
 
     def _client(self) -> TokPortalClient:

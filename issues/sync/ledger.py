@@ -41,7 +41,7 @@ class Ledger:
         self._gap_seconds = 0.0
         self._last_answer_at: datetime | None = None
         self.trouble = ""
-        self.api_version = ApiVersion()  # as the last answers told it
+        self.api_version = ApiVersion()  # of the last answers
 
     def request(self) -> None:
         self.run.requests += 1

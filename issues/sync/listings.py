@@ -16,7 +16,7 @@ from issues.tokportal import constants as c
 from issues.tokportal.client import Listing
 from issues.tokportal.payloads import BundlePage, BundlePayload
 
-# Everything is listed so often at least, whatever is listed in between.
+# Everything is listed at least this often.
 FULL_EVERY = timedelta(hours=6)
 
 
@@ -51,7 +51,7 @@ def _counts(workspace: Workspace) -> dict[str, int]:
 
 
 def _flaggable(known: dict[str, int]) -> list[str]:
-    """Those of the contract, and those that TokPortal has told and we do not know: they may be flagged, too."""
+    """Those of the contract, and unknown ones that TokPortal has used: they may be flagged, too."""
     unknown = set(known) - set(c.BUNDLE_STATUSES) - {""}
     return [status for status in c.BUNDLE_STATUSES if status not in c.NOT_FLAGGABLE_STATUSES] + sorted(unknown)
 
@@ -83,7 +83,7 @@ class RoundListing:
         return Ask(AskKind.PAGE, page=self._listing.next_page, status=(self.run.statuses or [""])[0])
 
     def feed(self, ask: Ask, page: BundlePage) -> list[BundlePayload]:
-        """Take the page that was asked for; the bundles in it that are new."""
+        """Take the requested page; returns the bundles in it that are new."""
         if ask.status and any(bundle.status not in {ask.status, ""} for bundle in page.bundles):
             # TokPortal takes no notice of the filter: what it sends is a page of everything.
             self.run.statuses = None

@@ -10,7 +10,7 @@ logger = logging.getLogger(__name__)
 
 
 def note_version(workspace: Workspace, told: ApiVersion) -> None:
-    """Keep what the answers told. A change to a newer version than ours is logged, once for each workspace."""
+    """Store the version. A change to a newer one than ours is logged, once a workspace."""
     known = ApiVersion(workspace.api_version, workspace.api_stability)
     if not told.version or told == known:
         return

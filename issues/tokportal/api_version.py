@@ -12,7 +12,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 @dataclass(frozen=True, slots=True)
 class ApiVersion:
-    """The version (a date) and how stable TokPortal calls it. Empty: not told."""
+    """The version (a date) and how stable TokPortal calls it. Empty: unknown."""
 
     version: str = ""
     stability: str = ""

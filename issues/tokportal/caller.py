@@ -76,7 +76,7 @@ class Caller:
         self._on_request = on_request
         self._session = new_session()
         self.usage = Usage()
-        self.api_version = ApiVersion()  # as the last answer told it
+        self.api_version = ApiVersion()  # of the last answer
 
     def __enter__(self) -> Self:
         return self

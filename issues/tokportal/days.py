@@ -46,7 +46,7 @@ def end_of(day: date) -> datetime:
 def read_moment(text: str) -> datetime | None:
     """An ISO 8601 date or time in UTC (also if it names no zone), or `None`."""
     text = text.strip()
-    if len(text) < 8:  # what is shorter is no date
+    if len(text) < 8:  # too short for a date
         return None
     try:
         moment = datetime.fromisoformat(text)

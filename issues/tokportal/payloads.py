@@ -112,7 +112,7 @@ class AccountPayload:
 
     email: str
     credits: float | None
-    api: ApiVersion = field(default_factory=ApiVersion)  # as the response's headers told it
+    api: ApiVersion = field(default_factory=ApiVersion)  # from the response's headers
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:

@@ -16,7 +16,7 @@ class ServiceCalls(Caller):
     """A part of `TokPortalClient`."""
 
     def get_coverage(self, account_id: str) -> CoveragePayload:
-        """`GET /accounts/:id/managed-subscription`. NotFoundError: the account has no Coverage, or none any more."""
+        """`GET /accounts/:id/managed-subscription`. NotFoundError: the account has no Coverage, or no longer."""
         answer = self._read(f"/accounts/{quote(account_id, safe='')}/managed-subscription")
         return self._parsed(answer, CoveragePayload.parse)
 
@@ -37,7 +37,7 @@ class ServiceCalls(Caller):
         return self._parsed(self._read("/webhooks/events"), parse_catalogue)
 
     def change_webhook(self, webhook_id: str, *, events: Sequence[str]) -> None:
-        """`PATCH /webhooks/:id`: the types that it is told from now on."""
+        """`PATCH /webhooks/:id`: the types that it receives from now on."""
         self._call("PATCH", f"/webhooks/{quote(webhook_id, safe='')}", json_body={"events": list(events)})
 
     def list_failed_deliveries(self, webhook_id: str) -> Iterator[DeliveryPayload]:

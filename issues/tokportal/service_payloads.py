@@ -23,7 +23,7 @@ class CoveragePayload:
     """`GET /accounts/:id/managed-subscription`. The names of the amounts are not documented: several are tried."""
 
     status: str
-    may_work: bool | None  # whether tasks of the account are allowed now; None: not told
+    may_work: bool | None  # whether tasks of the account are allowed now; None: unknown
     period_ends: str
     period_credits: float | None
     reactivation_credits: float | None

@@ -36,7 +36,7 @@ class Key:
 
 
 def position_of(cell: str) -> int | None:
-    """1 for “1”, “1.0”, “1,0”, “#1”, “'1” and “Slot 1”; None for what is no position."""
+    """1 for “1”, “1.0”, “1,0”, “#1”, “'1” and “Slot 1”; None for anything else."""
     found = _POSITION.fullmatch(_plain(cell))
     number = int(found[1]) if found else 0
     return number if 1 <= number <= MAX_POSITION else None

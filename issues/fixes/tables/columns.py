@@ -13,7 +13,7 @@ from issues.fixes.tables.model import MAX_COLUMNS, Row, quoted, shown
 from issues.problems import Refusal
 
 _OF_SERIES = known.LINK | known.MEDIA | known.VIDEO | known.IMAGE | known.NEW  # the words of “url 2”, “image 2”
-_YEARS = 1000  # “links 2026” is no image number
+_YEARS = 1000  # “links 2026” does not number an image
 _KEY_ROLES = (Role.BUNDLE, Role.POSITION, Role.REFERENCE)
 
 
@@ -295,7 +295,7 @@ def _in_order(family: Sequence[Heading]) -> list[Heading]:
     return sorted(family, key=lambda heading: (heading.number is not None, heading.number or 0, heading.index))
 
 
-# --- What the person is told -------------------------------------------------------------------------------
+# --- Sentences for the person ------------------------------------------------------------------------------
 
 
 def _named_column(heading: Heading) -> str:

@@ -82,7 +82,7 @@ def _guessed(data: bytes) -> Decoded:
 
 
 def _clean(text: str) -> Decoded:
-    """Raises Refusal for what is no text: bytes of a program decode in some encodings, too."""
+    """Raises Refusal for binary data, which some encodings decode, too."""
     sample = text[:_SAMPLE]
     if len(_CONTROLS.findall(sample)) > max(4, len(sample) // 50):
         raise _no_text()

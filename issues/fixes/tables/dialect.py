@@ -22,7 +22,7 @@ _MOST_LINES = 20 * MAX_LINES  # of text: a quoted cell may take several
 
 @dataclass(frozen=True, slots=True)
 class _Score:
-    clean: int  # rows that are a link and something beside it, with nothing glued together
+    clean: int  # rows of a link and other cells, with nothing glued together
     is_headed: bool
     wide: int  # rows of more than one cell
 
@@ -67,14 +67,14 @@ def _is_usable(mark: str, lines: Sequence[str]) -> bool:
 
 
 def best_delimiter(lines: Sequence[str]) -> str:
-    """The delimiter under which most rows are a link and something beside it."""
+    """The delimiter under which most rows are a link and other cells."""
     filled = [line for line in lines if line.strip() and not is_ruler(line)][:_SCORED_LINES]
     if any("│" in line or "┃" in line for line in filled[:5]):
         filled = [line.translate(_BOXES) for line in filled]
     used = [mark for mark in _DELIMITERS if any(mark in line for line in filled)]
     scores = {mark: _score(filled, mark) for mark in used}
     if not any(score.clean for score in scores.values()) and any(map(holds_link, filled)):
-        # “b-1 1 https://…”, or a table whose links are all missing beside its header.
+        # “b-1 1 https://…”, or a table with a header but no links.
         headed = [mark for mark in used if scores[mark].is_headed]
         return headed[0] if headed else " "
     rank = {mark: -index for index, mark in enumerate(_DELIMITERS)}

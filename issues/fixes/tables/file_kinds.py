@@ -1,4 +1,4 @@
-"""Files that are no text, and what to do about each."""
+"""Binary files, and the advice for each kind."""
 
 import re
 import zipfile
@@ -27,7 +27,7 @@ _SIGNATURES = (
 
 
 def is_spreadsheet(data: bytes) -> bool:
-    """Whether these bytes are an .xlsx file. Raises Refusal, with the way out, for other files that are no text."""
+    """Whether these bytes are an .xlsx file. Raises Refusal, with advice, for other binary files."""
     if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _is_xlsx(data)
     if data.startswith(_OLE):

@@ -104,7 +104,7 @@ ELSEWHERE = _words(
     "konto compte landing bio website site homepage shop product produkt music musik musique sound audio song "
     "brief briefing document doc sheet support help docs"
 )
-# Whatever else stands in such a header, the column is not for us.
+# A column with one of these words in its header is not for us.
 OTHER = _words(
     "note notes notiz notizen notas nota bemerkung bemerkungen anmerkung anmerkungen remark remarks remarque "
     "remarques commentaire commentaires comment comments kommentar kommentare comentario comentarios commento "

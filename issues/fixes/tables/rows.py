@@ -20,7 +20,7 @@ _OF_TOTALS = TOTALS | {"videos", "links", "lines", "rows", "urls"}
 
 
 def table_of(grid: Grid) -> Table:
-    """The lines of a table. Raises Refusal if it is empty, too long, or if its columns cannot be told."""
+    """The lines of a table. Raises Refusal if it is empty, too long, or if its columns are unclear."""
     rows = [row for row in grid.rows if not row.is_blank]
     if not rows:
         raise Refusal(_("The table is empty."), code="TABLE_EMPTY")

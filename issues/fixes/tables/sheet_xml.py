@@ -50,7 +50,7 @@ def sheet_paths(archive: zipfile.ZipFile) -> dict[str, str]:
 
 
 def read_sheet_xml(archive: zipfile.ZipFile, path: str) -> SheetXml:
-    """What stands in a sheet beside its cells. The archive's sizes were checked before."""
+    """The parts of a sheet that are not cells. The archive's sizes were checked before."""
     data = archive.read(path)
     found = SheetXml()
     start, end = _DATA_START.search(data), None

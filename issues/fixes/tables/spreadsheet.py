@@ -38,7 +38,7 @@ def read_spreadsheet(data: bytes) -> Grid:
             return _read(data)
     except Refusal:
         raise
-    except Exception as error:  # openpyxl raises whatever its parsers meet in strangers' bytes
+    except Exception as error:  # openpyxl lets any exception of its parsers through
         raise Refusal(
             _("This spreadsheet cannot be read. Open it, and save it again as .xlsx or as CSV UTF-8."),
             code="TABLE_NO_TEXT",
@@ -96,7 +96,7 @@ def _too_large() -> Refusal:
 
 
 def _cells(sheet: object, xml: SheetXml) -> Iterator[Sequence[object]]:
-    """The cells of each row, whatever size the file claims for the sheet."""
+    """The cells of each row; the size that the file claims for the sheet is ignored."""
     sheet.reset_dimensions()  # type: ignore[attr-defined]
     yield from sheet.iter_rows(min_row=1, min_col=1, max_row=xml.last_row)  # type: ignore[attr-defined]
 

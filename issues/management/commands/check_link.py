@@ -16,8 +16,8 @@ AT_A_TIME = 16
 
 class Command(TokDashCommand):
     help = (
-        "Look at links as the dashboard does and say what is wrong with them. Nothing is stored; a link takes at most "
-        "15 seconds. Exit code 0 once all were looked at, whatever the verdicts."
+        "Check links as the dashboard does, and say why they fail. Nothing is stored; a link takes at most 15 seconds. "
+        "Exit code 0 once all were checked, even if they fail."
     )
     requires_system_checks = ()
 

@@ -54,19 +54,19 @@ class Command(TokDashCommand):
             action="store_true",
             help="with --csv: send lines that leave a carousel fewer images; without it they are refused",
         )
-        parser.add_argument("--unchecked", action="store_true", help="send links also where they certainly are bad")
+        parser.add_argument("--unchecked", action="store_true", help="send links even if they certainly fail")
         parser.add_argument(
             "--dry-run",
             action="store_true",
-            help="ask TokPortal to simulate; where it does not confirm that, it was a real fix",
+            help="ask TokPortal to simulate; if it does not confirm that, it was a real fix",
         )
         parser.add_argument(
             "--keep-dates",
             action=argparse.BooleanOptionalAction,
-            help="restore the planned publish dates after the fix; --no-keep-dates is the default, without its warning",
+            help="restore the planned publish dates after the fix; --no-keep-dates (the default) only ends the warning",
         )
         parser.add_argument("--as", dest="email", required=True, metavar="EMAIL", help="the member who fixes")
-        parser.add_argument("--team", metavar="TEAM", help="where the member is in several")
+        parser.add_argument("--team", metavar="TEAM", help="if the member is in several teams")
         self.add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -183,7 +183,7 @@ class Command(TokDashCommand):
         return bytes(buffer.read(MAX_BYTES + 1)) if buffer else sys.stdin.read().encode("utf-8", "surrogateescape")
 
     def _sources(self, options: dict[str, Any]) -> list[Path | str]:
-        """What to send: links and storage paths as they are, files as paths. Refuses what can be neither."""
+        """What to send: links and storage paths as they are, files as paths. Refuses anything else."""
         if options["url"]:
             return [options["url"]]
         if options["file"]:
@@ -203,7 +203,7 @@ class Command(TokDashCommand):
         return text
 
     def _refuse_unknown(self, sources: Sequence[Path | str], issue: Issue) -> None:
-        """Of what has the form of a storage path, those that are not known as one: more likely a file's name."""
+        """Refuse texts that look like storage paths but are not known ones: more likely they are names of files."""
         for entry in sources:
             if isinstance(entry, str) and is_storage_path(entry) and not is_given_path(entry, issue.video.links):
                 self.wrong_use(_no_image(entry))
