@@ -4,6 +4,7 @@ import io
 import json
 import os
 import tracemalloc
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -62,6 +63,7 @@ def test_get_bundle_and_videos_agree(sandbox, client_for):
 
 def test_fix_download_by_url_clears_the_flag_and_moves_the_dates(sandbox, client_for):
     bundle, video = factories.slot(sandbox, "video", flagged=True)
+    tomorrow = (datetime.now(UTC).date() + timedelta(days=1)).isoformat()
 
     answer = client_for(sandbox).fix_download(
         bundle["id"], video["position"], body("https://cdn.example.com/ok.mp4"), idempotency_key="k-1"
@@ -69,7 +71,7 @@ def test_fix_download_by_url_clears_the_flag_and_moves_the_dates(sandbox, client
 
     assert answer.video.download_issue is False
     assert answer.video.download_issue_comment is None
-    assert answer.video.target_publish_date > video["target_publish_date"]
+    assert answer.video.target_publish_date == f"{tomorrow}T00:00:00Z"
     assert answer.video.video_url.startswith(sandbox.store.origin)
     assert answer.request_id.startswith("tokdash-")
     assert not answer.dry_run

@@ -167,6 +167,7 @@ def test_fix_by_url_without_a_worker(synced, small_sandbox):
         "target_publish_end_date",
         "dates_kept",
         "dates_code",
+        "credits_would_charge",
         "warnings",
     }
     assert (done["state"], done["code"]) == ("succeeded", None)
