@@ -72,6 +72,15 @@ def test_the_warning_survives_what_is_noted_later(paths_issue, small_sandbox, fa
     assert "4 → 3 images" in said
 
 
+def test_an_empty_argument_is_refused_in_words(paths_issue):
+    done, _said = fix_command(paths_issue, "--url", "", code=1)
+    assert done["code"] == "WRONG_KIND"
+    for option in ("--file", "--csv"):
+        with pytest.raises(CommandError) as refused:
+            fix_command(paths_issue, option, "")
+        assert refused.value.returncode == 2
+
+
 def test_a_dry_run_with_files_changes_nothing(paths_issue, small_sandbox, tmp_path):
     photo = tmp_path / "new.jpg"
     photo.write_bytes(factories.JPEG)

@@ -7,7 +7,8 @@ import pytest
 from django.utils import timezone
 
 from issues.audit import Actor
-from issues.enums import FixState, IssueState, Origin
+from issues.enums import NOT_SENT_YET, FixState, IssueState, Origin
+from issues.fixes import lifecycle
 from issues.fixes.claims import LEASE_SECONDS, claim_fix, due_fixes
 from issues.fixes.lifecycle import drive_fix
 from issues.fixes.moves import MOVES, MoveError, move
@@ -237,6 +238,33 @@ def test_cancel_before_sending_reopens_the_issue(video_issue, actor, small_sandb
     assert Issue.objects.get(pk=video_issue.pk).state == IssueState.OPEN
     assert not drive_fix(fix.pk)
     assert effects(small_sandbox) == 0
+
+
+@pytest.mark.parametrize("state", sorted(set(FixState) - NOT_SENT_YET))
+def test_what_is_on_its_way_cannot_be_cancelled(video_issue, actor, state):
+    fix = submit_links(issue=video_issue, links=[GOOD], actor=actor)
+    Fix.objects.update(state=state, finished_at=None if MOVES[state] else timezone.now())
+
+    with pytest.raises(Refusal, match="cannot be taken back"):
+        cancel_fix(fix=fix, actor=actor)
+
+    assert Fix.objects.get().state == state
+    assert Issue.objects.get(pk=video_issue.pk).state == IssueState.FIXING
+
+
+def test_a_worker_sends_nothing_of_a_fix_that_was_cancelled_in_its_hands(
+    video_issue, actor, small_sandbox, monkeypatch
+):
+    fix = submit_links(issue=video_issue, links=[GOOD], actor=actor)
+
+    def cancel_meanwhile(fix):
+        cancel_fix(fix=fix, actor=actor)
+
+    monkeypatch.setattr(lifecycle, "look_before_sending", cancel_meanwhile)
+    drive_fix(fix.pk)
+
+    assert (Fix.objects.get().state, effects(small_sandbox)) == (FixState.CANCELLED, 0)
+    assert Issue.objects.get(pk=video_issue.pk).state == IssueState.OPEN
 
 
 def test_cancel_after_sending_is_refused(video_issue, actor):

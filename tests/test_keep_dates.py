@@ -158,6 +158,34 @@ def test_a_fix_that_had_to_wait_reads_the_plan_again(slot, small_sandbox, actor,
     assert (fix.state, fix.dates_kept, slot.window()) == (FixState.SUCCEEDED, True, later(9))
 
 
+def test_a_newer_plan_is_not_overwritten_by_a_second_try(slot, small_sandbox, actor):
+    issue = slot.plan(5)
+    small_sandbox.control.fault("status", method="PATCH", status=503)
+    fix = submit_links(issue=issue, links=[GOOD], actor=actor, keep_dates=True)
+    drive_fix(fix.pk)
+    video = slot.at_tokportal()
+    video.target_publish_date, video.target_publish_end_date = later(9).texts
+
+    fix = drive(fix)
+
+    assert (fix.state, fix.dates_kept, fix.dates_code) == (FixState.SUCCEEDED, False, "DATES_UNKNOWN")
+    assert slot.window() == later(9) == fix.window
+    assert slot.patches() == []
+
+
+def test_a_window_of_which_only_the_first_day_is_known_gets_its_second(slot, small_sandbox, actor):
+    issue = slot.plan(5)
+    slot.at_tokportal().target_publish_end_date = None
+
+    fix = drive(submit_links(issue=issue, links=[GOOD], actor=actor, keep_dates=True))
+
+    first, last = later(5).texts
+    assert [patch["body"] for patch in slot.patches()] == [
+        {"target_publish_date": first, "target_publish_end_date": last}
+    ]
+    assert (fix.dates_kept, slot.window()) == (True, later(5))
+
+
 def test_a_moment_may_come_back_as_its_day(slot, small_sandbox, actor):
     issue = slot.plan(5)
     video = slot.at_tokportal()

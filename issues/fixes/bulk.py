@@ -19,7 +19,7 @@ from issues.audit import Actor, Changes, Event, Verb, record
 from issues.checks.store import fresh_verdicts, keep, media_kind_of, open_media, worst
 from issues.enums import CAROUSEL_KINDS, BulkState, FixState, IssueState, RowState
 from issues.fixes.dates import keeps_dates
-from issues.fixes.moves import MoveError, move
+from issues.fixes.moves import MoveError, end_before_sending
 from issues.fixes.submit import body_of, check_links, create_fix, link_kind
 from issues.fixes.table_lookup import find_issues
 from issues.fixes.tables import read_table
@@ -251,7 +251,7 @@ def cancel_undone(bulk_id: UUID | None = None, *, actor: Actor | None = None) ->
 
 def _cancel(fix_id: UUID, actor: Actor) -> bool:
     try:
-        move(fix_id, FixState.CANCELLED, actor=actor, fence=None, code="UNDONE")
+        end_before_sending(fix_id, FixState.CANCELLED, actor=actor, code="UNDONE")
     except MoveError:
         return False
     return True

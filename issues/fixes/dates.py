@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -104,6 +104,9 @@ def must_restore(fix: Fix, video: VideoPayload) -> bool:
 
 def body_for(planned: PublishWindow, start_name: str) -> str:
     """The exact text of the PATCH: only the dates, so that nothing else of the slot can be overwritten."""
+    if planned.first and planned.last is None:
+        # A window has two days. Left as it is, the end would be the day that the fix has set.
+        planned = PublishWindow(planned.first, PublishTime(planned.first.day + timedelta(days=1)))
     first, last = planned.texts
     return json.dumps({name: text for name, text in ((start_name, first), (_END, last)) if text})
 
@@ -111,12 +114,16 @@ def body_for(planned: PublishWindow, start_name: str) -> str:
 def begin_restoring(fix: Fix, seen: Seen, *, fence: int, actor: Actor) -> None:
     """Store the request, and mirror the verified fix; from here on nobody asks about its flag."""
     fix.dates_body = body_for(fix.planned_window, seen.video.start_date_name)
+    # Where the fix has moved it. A later look that finds other days tells that somebody has planned it anew.
+    fix.target_publish_date = seen.video.target_publish_date
+    fix.target_publish_end_date = seen.video.target_publish_end_date
     with transaction.atomic():
         video = mirror.lock_video(fix.issue.video_id)
         mirror.mirror_video(video, seen.video, asked_at=seen.asked_at)
         video.changed_here_at = seen.asked_at
         video.save(update_fields=["changed_here_at"])
-        if not Fix.objects.filter(pk=fix.pk, fence=fence).update(dates_body=fix.dates_body):
+        names = ("dates_body", "target_publish_date", "target_publish_end_date")
+        if not Fix.objects.filter(pk=fix.pk, fence=fence).update(**{name: getattr(fix, name) for name in names}):
             raise LeaseLostError
         changes = window_changes(video.window, fix.planned_window)
         record(fix.team_id, actor, [Event.about_issue(Verb.FIX_RESTORING_DATES, fix.issue, changes, fix_id=fix.pk)])
@@ -144,7 +151,9 @@ class DateKeeper:
             seen = self._read_back()
             if seen and self._holds(seen):
                 return DatesOutcome(seen)
-            if fix.dates_tries >= MAX_DATE_TRIES:
+            # Neither the planned days nor those of the fix: somebody has planned it anew, and that stays.
+            is_newer = seen is not None and seen.video.window != fix.window
+            if is_newer or fix.dates_tries >= MAX_DATE_TRIES:
                 return DatesOutcome(seen, DATES_UNKNOWN)
             if seen is None:
                 self._note_try(fix.dates_body)

@@ -15,7 +15,7 @@ from issues.fixes.carousels import ANY_NUMBER
 from issues.fixes.claims import LEASE_SECONDS
 from issues.fixes.dates import days_earlier
 from issues.fixes.lifecycle import drive_fix
-from issues.fixes.moves import MoveError, move
+from issues.fixes.moves import MoveError, end_before_sending
 from issues.fixes.outcomes import outcome_of
 from issues.fixes.submit import repair_kinds, submit_links
 from issues.fixes.table_lookup import find_issues, too_many_for
@@ -244,9 +244,9 @@ def _upload(fix: Fix, files: Sequence[Path | str], actor: Actor) -> None:
 
 def _give_up(fix: Fix, code: str, actor: Actor) -> None:
     try:
-        move(fix.pk, FixState.REJECTED, actor=actor, fence=None, code=code)
+        end_before_sending(fix.pk, FixState.REJECTED, actor=actor, code=code, among=frozenset({FixState.UPLOADING}))
     except MoveError:
-        return  # ended already
+        return  # ended already, or complete: it is sent
 
 
 def wait_for_end(fix: Fix, *, pause: float = 0.2) -> Fix:

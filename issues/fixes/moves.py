@@ -5,10 +5,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from issues.audit import Actor, Changes, Event, Verb, record
-from issues.enums import FINISHED, FixState, IssueState
+from issues.enums import FINISHED, NOT_SENT_YET, FixState, IssueState
 from issues.models import Fix, Issue
 from issues.problems import LeaseLostError
 
@@ -93,6 +94,21 @@ def move(
         )
         record(fix.team_id, actor, [*own, *issue_events])
     return fix
+
+
+def end_before_sending(
+    fix_id: UUID | str, to: FixState, *, actor: Actor, code: str, among: frozenset[FixState] = NOT_SENT_YET
+) -> Fix:
+    """End a fix of which no byte has gone out. A worker that holds it finds that it is not theirs any more.
+
+    Raises MoveError in every other state: then it is on its way, or has ended.
+    """
+    with transaction.atomic():
+        fix = Fix.objects.select_for_update(of=("self",)).get(pk=fix_id)
+        if fix.state not in among:
+            raise MoveError(f"{fix.state} → {to}")
+        Fix.objects.filter(pk=fix_id).update(fence=F("fence") + 1)
+        return move(fix_id, to, actor=actor, fence=None, code=code)
 
 
 def _end_issue(fix: Fix, now: datetime) -> list[Event]:

@@ -22,7 +22,7 @@ from issues.crash import crash_point
 from issues.enums import CAROUSEL_KINDS, FixKind, FixState, MediaKind, MediaState
 from issues.fixes.carousels import ImageCount, refuse_fewer_images
 from issues.fixes.link_gate import refuse_bad_links
-from issues.fixes.moves import MoveError, move
+from issues.fixes.moves import MoveError, end_before_sending, move
 from issues.fixes.outcomes import OUTCOMES, outcome_of
 from issues.fixes.submit import MAX_IMAGES, body_of, check_links, create_fix, upload_kind
 from issues.link_checks.checker import stored_size
@@ -301,7 +301,7 @@ def _refuse_short(media: MediaFile) -> None:
 def cancel_fix(*, fix: Fix, actor: Actor, code: str = "CANCELLED") -> Fix:
     """Stop a fix that was not sent yet. Raises Refusal once it is on its way."""
     try:
-        return move(fix.pk, FixState.CANCELLED, actor=actor, fence=None, code=code)
+        return end_before_sending(fix.pk, FixState.CANCELLED, actor=actor, code=code)
     except MoveError as error:
         raise Refusal(_("This fix is on its way already and cannot be taken back."), code="TOO_LATE") from error
 
@@ -312,7 +312,13 @@ def cancel_abandoned() -> int:
     count = 0
     for fix in abandoned[:100]:
         try:
-            move(fix.pk, FixState.CANCELLED, actor=Actor.system(), fence=None, code="UPLOAD_ABANDONED")
+            end_before_sending(
+                fix.pk,
+                FixState.CANCELLED,
+                actor=Actor.system(),
+                code="UPLOAD_ABANDONED",
+                among=frozenset({FixState.UPLOADING}),
+            )
         except MoveError:
             continue  # its last file has just arrived
         count += 1

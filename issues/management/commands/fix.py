@@ -77,7 +77,7 @@ class Command(TokDashCommand):
         for team in teams:
             self.membership(team, user)
         actor = Actor.person(user, Origin.COMMAND)
-        if options["csv"]:
+        if options["csv"] is not None:
             if options["bundle_id"] or options["dry_run"]:
                 self.wrong_use("--csv takes neither a bundle nor --dry-run.")
             self._fix_table(teams, user, actor, options)
@@ -184,9 +184,9 @@ class Command(TokDashCommand):
 
     def _sources(self, options: dict[str, Any]) -> list[Path | str]:
         """What to send: links and storage paths as they are, files as paths. Refuses anything else."""
-        if options["url"]:
+        if options["url"] is not None:
             return [options["url"]]
-        if options["file"]:
+        if options["file"] is not None:
             if not _is_file(options["file"]):
                 self.wrong_use(f"There is no file {options['file']}.")
             return [Path(options["file"])]
