@@ -173,9 +173,10 @@ def test_a_newer_plan_is_not_overwritten_by_a_second_try(slot, small_sandbox, ac
     assert slot.patches() == []
 
 
-def test_a_window_of_which_only_the_first_day_is_known_gets_its_second(slot, small_sandbox, actor):
+@pytest.mark.parametrize("unknown", ["target_publish_date", "target_publish_end_date"])
+def test_a_window_of_which_one_day_is_known_gets_the_other(slot, small_sandbox, actor, unknown):
     issue = slot.plan(5)
-    slot.at_tokportal().target_publish_end_date = None
+    setattr(slot.at_tokportal(), unknown, None)
 
     fix = drive(submit_links(issue=issue, links=[GOOD], actor=actor, keep_dates=True))
 

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from issues.audit import Actor, Changes, Event, Verb, record
 from issues.crash import crash_point
+from issues.enums import Origin
 from issues.fixes.outcomes import told_details
 from issues.link_checks.masking import shown_url
 from issues.models import Fix, Team, Video
@@ -28,7 +29,8 @@ from issues.tokportal.days import PublishTime, PublishWindow, days_pulled_forwar
 from issues.tokportal.errors import IdempotencyConflictError, Outcome, RateLimitedError, TokPortalError
 from issues.tokportal.payloads import VideoPayload
 
-MAX_DATE_TRIES = 5
+MAX_DATE_TRIES = 8
+MAX_TRIES_OF_A_COMMAND = 5  # somebody waits at the keyboard
 DATES_UNKNOWN = "DATES_UNKNOWN"
 _START, _OTHER_START, _END = "target_publish_date", "target_publish_start_date", "target_publish_end_date"
 
@@ -104,11 +106,11 @@ def must_restore(fix: Fix, video: VideoPayload) -> bool:
 
 def body_for(planned: PublishWindow, start_name: str) -> str:
     """The exact text of the PATCH: only the dates, so that nothing else of the slot can be overwritten."""
-    if planned.first and planned.last is None:
-        # A window has two days. Left as it is, the end would be the day that the fix has set.
-        planned = PublishWindow(planned.first, PublishTime(planned.first.day + timedelta(days=1)))
-    first, last = planned.texts
-    return json.dumps({name: text for name, text in ((start_name, first), (_END, last)) if text})
+    # A window has two days. Left as it is, the one that is not known would be the day that the fix has set.
+    first = planned.first or (planned.last and PublishTime(planned.last.day - timedelta(days=1)))
+    last = planned.last or (planned.first and PublishTime(planned.first.day + timedelta(days=1)))
+    texts = PublishWindow(first, last).texts
+    return json.dumps({name: text for name, text in zip((start_name, _END), texts, strict=True) if text})
 
 
 def begin_restoring(fix: Fix, seen: Seen, *, fence: int, actor: Actor) -> None:
@@ -153,7 +155,8 @@ class DateKeeper:
                 return DatesOutcome(seen)
             # Neither the planned days nor those of the fix: somebody has planned it anew, and that stays.
             is_newer = seen is not None and seen.video.window != fix.window
-            if is_newer or fix.dates_tries >= MAX_DATE_TRIES:
+            most = MAX_TRIES_OF_A_COMMAND if fix.origin == Origin.COMMAND else MAX_DATE_TRIES
+            if is_newer or fix.dates_tries >= most:
                 return DatesOutcome(seen, DATES_UNKNOWN)
             if seen is None:
                 self._note_try(fix.dates_body)
