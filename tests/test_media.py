@@ -168,16 +168,27 @@ def movie(*codecs, handler=b"vide", brand=b"isom", fragmented=False):
     """A whole MP4 with one track for each codec."""
     tracks = b""
     for codec in codecs:
-        entry = struct.pack(">I", 86) + codec + bytes(24) + struct.pack(">HH", 1080, 1920) + bytes(50)
+        codec, more = codec[:4], codec[4:]
+        entry = struct.pack(">I", 86) + codec + bytes(24) + struct.pack(">HH", 1080, 1920) + bytes(50) + more
         stbl = box(b"stbl", box(b"stsd", bytes(4) + struct.pack(">I", 1) + entry))
         tracks += box(b"trak", box(b"mdia", box(b"hdlr", bytes(8) + handler + bytes(13)) + box(b"minf", stbl)))
     mvhd = box(b"mvhd", bytes(12) + struct.pack(">II", 1000, 5000) + bytes(80))
     return ftyp(brand) + box(b"moov", mvhd + tracks + (box(b"mvex") if fragmented else b"")) + box(b"mdat", bytes(100))
 
 
+def mp4v(object_type, *, length=b"\x22"):
+    """An `mp4v` entry whose descriptor names one of the codecs behind that code."""
+    descriptor = b"\x03" + length + b"\x00\x01\x00" + b"\x04" + length + bytes([object_type]) + b"\x11" + bytes(11)
+    return b"mp4v" + box(b"esds", bytes(4) + descriptor)
+
+
 @pytest.mark.parametrize(
     ("codec", "expected"),
     [
+        (mp4v(0x20), ("good", "")), (mp4v(0x20, length=b"\x80\x80\x80\x22"), ("good", "")),
+        (mp4v(0x61), ("unusual", "a broadcast video (MPEG)")), (mp4v(0x6A), ("unusual", "a broadcast video (MPEG)")),
+        (mp4v(0x60, length=b"\x80\x80\x80\x22"), ("unusual", "a broadcast video (MPEG)")),
+        (mp4v(0x6C), ("unusual", "a Motion JPEG video")),
         (b"avc1", ("good", "")), (b"hev1", ("good", "")), (b"av01", ("good", "")), (b"vp09", ("good", "")), (b"mp4v", ("good", "")),
         (b"apch", ("unusual", "an Apple ProRes video")), (b"ap4x", ("unusual", "an Apple ProRes video")),
         (b"aprn", ("unusual", "an Apple ProRes RAW video")), (b"AVdn", ("unusual", "an Avid DNxHD video")),

@@ -1,5 +1,6 @@
 """MP4, MOV, 3GP, M4A, HEIC and AVIF: files made of boxes (ISO/IEC 14496-12, and Apple's QuickTime format)."""
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -195,8 +196,20 @@ def _read_codec(reader: Reader, stsd: Box, track: _Track) -> None:
     if len(entry) < 8 or track.handler == b"soun":
         return
     track.codec = entry[4:8].decode("latin-1")
+    if track.codec == "mp4v":
+        track.codec = _codec_of_descriptor(reader.at(stsd.start + 94, 200)) or track.codec
     if len(entry) == 36 and track.handler == b"vide":
         track.width, track.height = struct.unpack(">HH", entry[32:36])
+
+
+_DESCRIPTOR = re.compile(rb"esds.{4}\x03[\x80-\xff]{0,3}[\x00-\x7f]..\x00\x04[\x80-\xff]{0,3}[\x00-\x7f](.)", re.DOTALL)
+
+
+def _codec_of_descriptor(content: bytes) -> str:
+    """`mp4v` stands for several codecs (ISO 14496-1, object types): MPEG-2 and MPEG-1, single pictures, MPEG-4."""
+    found = _DESCRIPTOR.search(content)
+    kind = found[1][0] if found else 0
+    return "m2v1" if 0x60 <= kind <= 0x65 or kind == 0x6A else "jpeg" if kind == 0x6C else ""
 
 
 def _duration(content: bytes) -> float | None:
