@@ -20,13 +20,15 @@ HX = {"HX-Request": "true", "HX-Target": "fix-panel"}
 
 def test_issue_page_has_both_voices_and_hides_secrets(page, video_issue):
     Issue.objects.filter(pk=video_issue.pk).update(
-        comment="<script>alert(1)</script>", links=["https://a.example/x.mp4?X-Amz-Signature=geheim"]
+        comment="<script>alert(1)</script> https://h.example/token/geheim9w0rt/x.mp4?sig=geheim is gone",
+        links=["https://a.example/x.mp4?X-Amz-Signature=geheim"],
     )
 
     content = page("issue", video_issue.pk).content.decode()
 
     assert "&lt;script&gt;alert(1)" in content
     assert "<script>alert" not in content
+    assert "https://h.example/token/…/x.mp4?sig=… is gone" in content
     assert "https://a.example/x.mp4?…" in content
     assert "geheim" not in re.sub(r'href="[^"]*"', "", content)
 

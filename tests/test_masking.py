@@ -124,6 +124,18 @@ def test_any_text_can_be_masked(text):
     assert len(shown_url(text)) <= 203
 
 
+def test_a_link_in_the_query_of_a_link_is_masked_too():
+    inner = "https%3A%2F%2Fcdn.example.com%2Ftoken%2F0a1b2c3d4e%2Freel.mp4%3Fsig%3Dab12cd34"
+    text = mask_secrets(f"See https://gate.example.com/redirect?a=1&url={inner}&b=2 please")
+    assert (
+        text
+        == "See https://gate.example.com/redirect?a=1&url=https://cdn.example.com/token/…/reel.mp4?sig=…&b=2 please"
+    )
+    assert mask_secrets(text) == text
+    harmless = "See https://gate.example.com/redirect?url=https%3A%2F%2Fcdn.example.com%2Freel.mp4"
+    assert mask_secrets(harmless) == harmless
+
+
 @pytest.mark.parametrize("url", KEPT)
 def test_people_recognise_their_links(url):
     assert shown_url(url) == url

@@ -182,6 +182,9 @@ def _masked_query(query: str) -> str:
 
 def _masked_parameter(found: re.Match[str]) -> str:
     name, value = found[1], found[2]
+    inner = _decoded(value)
+    if "://" in inner and (masked := mask_secrets(inner)) != inner:  # a link within the query
+        return f"{name}={masked}"
     is_secret = name.lower() in _SECRET_PARAMETERS or is_secret_name(name.rpartition("amp;")[2])
     return f"{name}={HIDDEN}" if value and is_secret else found[0]
 
