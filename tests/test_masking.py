@@ -42,12 +42,12 @@ TOKEN_PLACES = (
     "https://a.example/o/videos%2Fbot123456789%3A{token}%2Ff.mp4",
     "https://a.example/reel.mp4?X-Amz-Signature={token}",
     "https://a.example/reel.mp4#{token}",
-    "api.telegram.org/file/bot123456789:{token}/videos/f.mp4",
-    "https://[broken/bot123456789:{token}/f.mp4",
     "https://a.example/(S({token}))/reel.mp4",
     "https://a.example/apikey:{token}9a8/reel.mp4",
     "https://a.example/clips/token-{token}9a8/reel.mp4",
     "ann:{token}@a.example/reel.mp4",
+    "api.telegram.org/file/bot123456789:{token}/videos/f.mp4",
+    "https://[broken/bot123456789:{token}/f.mp4",
 )  # fmt: skip
 # Where the id itself is what opens the file to anyone who has the link.
 SHARES = (
