@@ -1,15 +1,16 @@
-"""What a fix of an issue would cost, by a dry run with the links that are there now. Nothing is changed by it.
+"""What a fix of an issue would cost, by a dry run with the links that are there now. It changes nothing.
 
-Only asked if the workspace's TokPortal is known to confirm dry runs: one that takes no notice of them makes a real fix.
+Only sent if the workspace's TokPortal is known to confirm dry runs: one that ignores them would make a real fix.
 """
 
 import logging
 import uuid
 from dataclasses import dataclass
 
+from django.db import transaction
 from django.utils import timezone
 
-from issues.audit import Actor, Event, Verb, record
+from issues.audit import Actor, Changes, Event, Verb, record
 from issues.fixes.outcomes import Outcome, outcome_of
 from issues.fixes.submit import body_of, link_kind, repair_kinds
 from issues.models import Account, Issue, Workspace
@@ -100,18 +101,10 @@ def note_price(issue: Issue, credits: float | None) -> None:
 def _note_real_write(issue: Issue, actor: Actor, request_id: str) -> None:
     """TokPortal did not simulate: it was a fix with the old links. Say so, never do it again, and look at once."""
     logger.error("TokPortal took a dry run of issue %s for a real fix", issue.pk)
-    Workspace.objects.filter(pk=issue.workspace_id).update(confirms_dry_run=False)
-    record(
-        issue.team_id,
-        actor,
-        [
-            Event.about_issue(
-                Verb.ISSUE_PRICE_WAS_A_FIX,
-                issue,
-                {"dry_run": [True, False], "links": [None, "unchanged"]},
-                tokportal_request_id=request_id,
-            )
-        ],
-    )
+    changes: Changes = {"dry_run": [True, False], "links": [None, "unchanged"]}
+    event = Event.about_issue(Verb.ISSUE_PRICE_WAS_A_FIX, issue, changes, tokportal_request_id=request_id)
+    with transaction.atomic():
+        Workspace.objects.filter(pk=issue.workspace_id).update(confirms_dry_run=False)
+        record(issue.team_id, actor, [event])
     hurry(issue.workspace, [issue.video.bundle.tokportal_id], timezone.now())
     want_coverage(issue.video.bundle)

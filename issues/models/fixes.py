@@ -125,10 +125,6 @@ class Fix(models.Model):
     def can_be_cancelled(self) -> bool:
         return self.state in NOT_SENT_YET
 
-    @property
-    def was_sent(self) -> bool:
-        return self.first_sent_at is not None
-
 
 class MediaFile(models.Model):
     """A file on its way to TokPortal's store. The presigned URL is a secret and never stored."""

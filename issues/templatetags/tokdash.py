@@ -26,7 +26,7 @@ from issues.queries.counting import count_text
 from issues.queries.hooks import answer_of
 from issues.queries.kept import kept_text
 from issues.sync.troubles import sentence_of
-from issues.tokportal.days import PublishTime, PublishWindow
+from issues.tokportal.days import PublishWindow
 from issues.tokportal.storage_paths import is_storage_path
 from issues.wording import (
     day_text,
@@ -206,12 +206,6 @@ def time_left(moment: datetime) -> str:
 def days(window: PublishWindow) -> str:
     """`Fri 27 – Sat 28 Nov`: the days on which a video is posted."""
     return window_text(window)
-
-
-@register.filter
-def day_of(entry: PublishTime) -> str:
-    """One of TokPortal's days."""
-    return window_text(PublishWindow(entry))
 
 
 @register.simple_tag

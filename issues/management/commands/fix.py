@@ -86,6 +86,10 @@ class Command(TokDashCommand):
             self.wrong_use("Give BUNDLE_ID and POSITION, or --csv FILE.")
         if options["position"] < 1:
             self.wrong_use("Positions count from 1.")
+        self._fix_one(teams, user, actor, options)
+
+    def _fix_one(self, teams: list[Team], user: User, actor: Actor, options: dict[str, Any]) -> None:
+        """One video; exit code 0 once it is fixed and verified."""
         sources = self._sources(options)
         kind = MediaKind.IMAGE if options["image"] else MediaKind.VIDEO
         about_files = [
@@ -118,7 +122,7 @@ class Command(TokDashCommand):
                 )
             fix = wait_for_end(fix)
         except KeyboardInterrupt:
-            self.fail("Interrupted. A fix that was begun goes on in the background where a worker runs.")
+            self.fail("Interrupted. A fix that was begun goes on in the background if a worker runs.")
         except Refusal as refusal:
             self._report(None, refusal.code, refusal.sentence, options, about_files)
             raise SystemExit(FAILED) from refusal
@@ -165,7 +169,7 @@ class Command(TokDashCommand):
                 if not options["json"]:
                     self.stdout.write(f"{mask_secrets(line.label)}: {message}{f' [{code}]' if code else ''}")
         except KeyboardInterrupt:
-            self.fail("Interrupted. Fixes that were begun go on in the background where a worker runs.")
+            self.fail("Interrupted. Fixes that were begun go on in the background if a worker runs.")
         except Refusal as refusal:
             self.wrong_use(refusal.sentence)
         if options["json"]:
