@@ -82,7 +82,7 @@ def main() -> None:
                         page.screenshot(path=TARGET / f"plan-{suffix}.png")
                         page.goto(demo.url + TEAM + "/?state=open")
                         # A link that its address explains.
-                        page.locator("tr", has=page.locator(".chip.wrong")).nth(2 if size == "wide" else 3).get_by_role(
+                        page.locator("tr", has=page.locator(".chip.wrong")).nth(2 if size == "wide" else 0).get_by_role(
                             "link"
                         ).first.click()
                         page.screenshot(path=TARGET / f"issue-{suffix}.png")
