@@ -14,7 +14,7 @@ from issues.forms import dates_wish_of
 from issues.models import AuditEvent, BulkFix, Fix, PreparedFix, Team, Video
 from issues.outgoing.payloads import body_of
 from issues.queries.issues import steps_of
-from issues.views.uploads import _facts
+from issues.views.uploads import _announced
 from issues.wording import window_text
 from tests import factories
 from tests.driving import GOOD, drive, no_long_waits  # noqa: F401 - the fixture is used by being here
@@ -106,7 +106,7 @@ def test_an_upload(slot, page, wish, team_keeps):
 
 @pytest.mark.parametrize("wish", ["yes", 1, [], None])
 def test_a_wish_that_is_none_is_not_heard(wish):
-    assert _facts(json.dumps({"files": [], "keep_dates": wish}).encode())[3] is None
+    assert _announced(json.dumps({"files": [], "keep_dates": wish}).encode()).keeps_dates is None
 
 
 def test_images_keep_the_dates_too(small_sandbox, workspace, actor):
