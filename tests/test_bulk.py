@@ -225,7 +225,29 @@ def test_what_is_no_table_is_refused(text, code):
             "https://b.example/K'+é|.mp4?sig=a%2fb&x=#y",
         ),
         ("https://not-a.example/a.example", "a.example", "b.example", "https://not-a.example/a.example"),
+        ("https://a.example.br/1.mp4", "https://a.example", "https://b.example", "https://a.example.br/1.mp4"),
+        ("https://a.example/1.mp4", "https://a.example", "https://b.example", "https://b.example/1.mp4"),
     ],
 )
 def test_patterns_replace_hosts_and_beginnings_alone(link, find, put, after):
     assert bulk.with_pattern(link, find, put) == after
+
+
+def test_a_row_whose_link_changed_after_the_plan_is_refused(team, flagged, workspace, actor, small_sandbox):
+    """Somebody gave the slot another link meanwhile: the plan's link must not replace it."""
+    from issues.audit import Actor
+    from issues.enums import Origin
+    from issues.sync.sweeps import sweep_workspace
+
+    plan = bulk.plan_table(team=team, text=table_of(flagged[:1]), actor=actor)
+    bulk.check_rows()
+    bulk.start(bulk=plan, orders=[1], insist=True, actor=actor)
+    video = flagged[0].video
+    small_sandbox.control.flag(video.bundle.tokportal_id, video.position, "404", video_url=f"{CDN}newer.mp4")
+    sweep_workspace(workspace, actor=Actor.system(Origin.SYNC))
+
+    bulk.send_chosen()
+
+    row = plan.rows.get()
+    assert (row.state, row.fix) == (RowState.REFUSED, None)
+    assert "changed after this plan" in row.message

@@ -242,6 +242,21 @@ def test_a_prepared_replacement_goes_out_with_the_flag(calm_video, workspace, ac
     assert story.get(verb="fix.submitted").changes["prepared"] == [None, True]
 
 
+def test_one_that_was_prepared_for_other_links_is_withdrawn(calm_video, workspace, actor, small_sandbox):
+    """Somebody gave the slot other media after the replacement was prepared: a person decides which one is meant."""
+    prepare(video=calm_video, links=[GOOD], actor=actor)
+    small_sandbox.control.flag(
+        calm_video.bundle.tokportal_id, calm_video.position, "404", video_url="https://cdn.example.com/newer.mp4"
+    )
+    sweep_workspace(workspace, actor=Actor.system(Origin.SYNC))
+
+    assert send_prepared() == 0
+    assert not Fix.objects.exists()
+    assert PreparedFix.objects.get().withdrawn_at
+    event = AuditEvent.objects.get(verb="fix.withdrawn")
+    assert event.changes["links"][1] == ["https://cdn.example.com/newer.mp4"]
+
+
 def test_a_withdrawn_one_does_not(calm_video, workspace, actor, small_sandbox):
     prepare(video=calm_video, links=["https://cdn.example.com/first.mp4"], actor=actor)
     prepare(video=calm_video, links=[GOOD], actor=actor)  # replaces the first

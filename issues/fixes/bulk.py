@@ -68,7 +68,9 @@ def plan_pattern(*, team: Team, issues: Iterable[Issue], find: str, put: str, ac
 def with_pattern(link: str, find: str, put: str) -> str:
     """The link with its beginning, or its host, replaced; unchanged where that is another."""
     if "://" in find:
-        return put + link[len(find) :] if link.startswith(find) else link
+        is_host = "/" not in find.split("://", 1)[1]  # then `.com` must not match the beginning of `.com.br`
+        ends_well = not is_host or link[len(find) :][:1] in {"", "/", "?", "#", ":"}
+        return put + link[len(find) :] if link.startswith(find) and ends_well else link
     found = re.match(r"(https?://)([^/?#]*)", link, re.IGNORECASE)
     if not found or found[2].lower() != find.lower().rstrip("/"):
         return link
@@ -210,6 +212,8 @@ def _send_row(key: int) -> bool:
 
 
 def _fix_of(row: BulkRow, bulk: BulkFix, issue: Issue) -> Fix:
+    if row.before != issue.links:
+        raise Refusal(_("The video's link changed after this plan was made. Make a new plan."), code="LINKS_CHANGED")
     kind = link_kind(issue.video)
     actor = Actor(name=bulk.actor_name, origin=Actor.system().origin, user=bulk.actor, request_id=bulk.pk.hex)
     now = timezone.now()

@@ -29,8 +29,8 @@ def prepare(
 ) -> PreparedFix:
     """Keep links for a video that may be flagged; a former one that waits is replaced.
 
-    Whether a carousel may lose images (`fewer_than`) is asked now. If the slot holds more images when the flag comes,
-    the fix is rejected before it is sent (FEWER_IMAGES), so that a person sees the new number.
+    Whether a carousel may lose images (`fewer_than`) is asked now. The replacement is for the media that the slot holds
+    now: if the slot holds other media when the flag comes, the replacement is withdrawn, and a person decides.
 
     `keep_dates`: the planned dates come back if the fix posts earlier; `None`: as the team does it then.
 
@@ -49,8 +49,9 @@ def prepare(
             raise Refusal(_("This video is flagged already: fix it now."), code="ALREADY_FLAGGED")
         waiting_for([current]).update(withdrawn_at=timezone.now())
         row = PreparedFix.objects.create(
-            team_id=team_id, video=current, links=cleaned, actor=actor.user, actor_name=actor.name,
-            request_id=actor.request_id, unchecked=unchecked, fewer_than=fewer_than, keep_dates=keep_dates,
+            team_id=team_id, video=current, links=cleaned, before=current.links, actor=actor.user,
+            actor_name=actor.name, request_id=actor.request_id, unchecked=unchecked, fewer_than=fewer_than,
+            keep_dates=keep_dates,
         )  # fmt: skip
         changes: Changes = {"links": [[shown_url(link) for link in video.links], [shown_url(link) for link in cleaned]]}
         if keep_dates is not None:
@@ -90,6 +91,9 @@ def _send(row: PreparedFix) -> bool:
     )
     if issue is None:
         return False
+    if row.before is not None and row.before != issue.video.links:
+        _withdraw_outdated(row, issue)
+        return False
     actor = Actor(name=row.actor_name, origin=Origin.TASK, user=row.actor, request_id=row.request_id)
     try:
         with transaction.atomic():
@@ -111,3 +115,13 @@ def _send(row: PreparedFix) -> bool:
     except (Refusal, IntegrityError):
         return False  # somebody's own fix was faster: the replacement waits on
     return True
+
+
+def _withdraw_outdated(row: PreparedFix, issue: Issue) -> None:
+    """Somebody gave the slot other media after the replacement was prepared: a person decides which one is meant."""
+    with transaction.atomic():
+        if PreparedFix.objects.filter(pk=row.pk, used_at=None, withdrawn_at=None).update(withdrawn_at=timezone.now()):
+            changes: Changes = {
+                "links": [[shown_url(link) for link in links] for links in (row.before or [], issue.video.links)]
+            }
+            record(row.team_id, Actor.system(), [Event.about_video(Verb.FIX_WITHDRAWN, issue.video, changes)])

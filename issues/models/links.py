@@ -40,6 +40,7 @@ class PreparedFix(models.Model):
     team = models.ForeignKey(Team, models.CASCADE, related_name="prepared_fixes")
     video = models.ForeignKey(Video, models.CASCADE, related_name="prepared_fixes")
     links = models.JSONField()
+    before = models.JSONField(null=True, blank=True)  # the slot's links at that time; null if it was not kept yet
     fewer_than = models.PositiveIntegerField(null=True, blank=True)  # see Fix.fewer_than
     actor = models.ForeignKey("issues.User", models.SET_NULL, null=True, related_name="+")
     actor_name = models.CharField(max_length=160)
