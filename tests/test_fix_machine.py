@@ -101,7 +101,10 @@ class FixLife(RuleBasedStateMachine):
 
     # --- People ----------------------------------------------------------------------------------------------
 
-    @rule(kind=st.sampled_from(["link", "again", "copy", "bad link", "dry run"]), keep_dates=st.sampled_from([True, True, False]))
+    @rule(
+        kind=st.sampled_from(["link", "again", "copy", "bad link", "dry run"]),
+        keep_dates=st.sampled_from([True, True, False]),
+    )
     def somebody_submits(self, kind, keep_dates):
         issue = self.issue()
         try:
