@@ -1,5 +1,6 @@
 """The ways of repair in a real browser, on a desk and on a phone."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -177,7 +178,9 @@ def test_one_image_of_a_carousel_is_replaced_and_the_rest_stays(page, demo, tmp_
 def test_a_video_goes_up_with_progress(page, demo, tmp_path):
     clip = b.write_clip(tmp_path / "final.mp4", 60_000_000)
     page.goto(demo.url + TEAM + "/")
-    page.locator("tr.link-row", has_text="www.dropbox.com").first.get_by_role("link").first.click()
+    page.locator("tr.link-row", has_text=re.compile(r"www\.dropbox\.com|vimeo\.com|1drv\.ms")).first.get_by_role(
+        "link"
+    ).first.click()
     page.get_by_role("tab", name="File").click()
     page.locator("#file-input").set_input_files(clip)
     page.get_by_role("button", name="Upload and send the fix").click()

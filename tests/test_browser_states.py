@@ -33,9 +33,9 @@ def test_a_new_team_gets_to_its_queue_in_three_steps(chromium, demo):
 
     steps.get_by_role("link", name="Connect a workspace").click()
     page.get_by_label("Name").fill("Our account")
-    page.get_by_label("API key").press_sequentially("tkp_wrong")
+    page.get_by_label("API key", exact=True).press_sequentially("tkp_wrong")
     expect(page.locator("#key-check")).to_contain_text("TokPortal refuses this key")
-    page.get_by_label("API key").fill(FULL_KEY)
+    page.get_by_label("API key", exact=True).fill(FULL_KEY)
     expect(page.locator("#key-check")).to_contain_text("TokPortal accepts this key.")
     assert run_axe(page).response["violations"] == []
     page.get_by_role("button", name="Check the key and connect").click()
