@@ -120,6 +120,19 @@ class FixLife(RuleBasedStateMachine):
         except Refusal:
             return
 
+    @rule()
+    def a_quiet_day(self):
+        """Nothing goes wrong for once: an unlucky draw might else never get as far as the dates."""
+        self.sandbox.control.clear_faults()
+        self.key_is_replaced()
+        self._flag("again")
+        self._sweep()
+        self.somebody_submits("link", keep_dates=True)
+        for _ in range(5):
+            if self.unfinished():
+                self.lease_runs_out()
+                self.worker_steps()
+
     @rule(undone=st.booleans())
     def somebody_sends_in_bulk(self, undone):
         issue = self.issue()
