@@ -8,10 +8,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-try:
-    import brotli
-except ImportError:  # pragma: no cover - it comes with whitenoise
-    brotli = None
+import brotli
 
 MAX_LAYERS = 2
 _PLAIN = frozenset({"", "identity", "none", "aws-chunked", "binary", "8bit", "7bit", "utf-8", "utf8"})
@@ -79,7 +76,7 @@ def _unpacked(body: bytes, layer: str, most: int) -> tuple[bytes | None, bool]:
     if layer == "deflate":
         content, is_whole = _inflate(body, zlib.MAX_WBITS, most)
         return (content, is_whole) if content is not None else _inflate(body, -zlib.MAX_WBITS, most)
-    if layer == "br" and brotli is not None:
+    if layer == "br":
         return _brotli(body, most)
     return None, False
 

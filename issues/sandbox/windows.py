@@ -84,4 +84,4 @@ def _day(text: Any) -> date:
     try:
         return datetime.fromisoformat(str(text)).date()
     except ValueError:
-        raise ApiFailure(400, c.VALIDATION_ERROR, "This is no date", {"value": str(text)[:40]}) from None
+        raise ApiFailure(400, c.VALIDATION_ERROR, "Enter a valid date", {"value": str(text)[:40]}) from None
